@@ -1,0 +1,1 @@
+"""Who talks, and how: checkpoints, seeds, partners, banks, chains, the conversation, engines."""

@@ -1,0 +1,149 @@
+"""Partner banks: frozen, versioned partner turns, the same for every checkpoint and every year.
+
+A bank is one JSONL file. Its first line is the header: version, schema, the partners, and the
+sha256 of every byte after that line. Each other line is an opening turn:
+`{"seed": ..., "partner": ..., "text": ...}`. A partner with `same_turns_as` has no lines of its
+own (the A/A partner). A bank is immutable: other content is another version.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from panelist.panels.errors import PanelistError
+from panelist.panels.partner import Partner
+
+SCHEMA = 1
+"""Version of the file format."""
+
+SHIPPED = {"v1": "a36cb633097967c26984c94f0e27c578f47b036e52aa029c742128759d261b45"}
+"""Banks in the package, with the content hash that each was released under."""
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Frozen opening turns by (seed id, partner name)."""
+
+    version: str
+    sha256: str
+    partners: tuple[Partner, ...]
+    turns: dict[tuple[str, str], str]
+
+    def opening(self, seed: str, partner: Partner) -> str:
+        """The frozen opening turn of a partner on a seed (KeyError where there is none)."""
+        return self.turns[seed, partner.same_turns_as or partner.name]
+
+    def covers(self, seed: str) -> bool:
+        """Whether every partner has a turn on the seed."""
+        return all((seed, p.same_turns_as or p.name) in self.turns for p in self.partners)
+
+    def partner(self, name: str) -> Partner | None:
+        """The partner of that name, or None."""
+        return next((p for p in self.partners if p.name == name), None)
+
+
+def read_bank(path: Path) -> Bank:
+    """Read and check a bank file.
+
+    Raises:
+        PanelistError: the file is missing, is not a bank, or its content is not what its hash
+            (or the hash it was released under) says.
+    """
+    try:
+        header_line, _, body = path.read_bytes().partition(b"\n")
+    except OSError as ex:
+        raise PanelistError(
+            f"{path}: cannot read the partner bank ({ex.strerror}); give -T bank= one of "
+            f"{', '.join(SHIPPED)} or the path of a bank file"
+        ) from ex
+    header = _json_line(path, 1, header_line)
+    missing = {"bank", "schema", "sha256", "partners"} - header.keys()
+    if missing:
+        raise PanelistError(f"{path}, line 1: not a bank header, it lacks {sorted(missing)}")
+    if header["schema"] != SCHEMA:
+        raise PanelistError(
+            f"{path}, line 1, schema: {header['schema']!r}; this panelist reads {SCHEMA}"
+        )
+    version, stated, actual = header["bank"], header["sha256"], sha256(body).hexdigest()
+    if stated != actual:
+        raise PanelistError(
+            f"{path}: wrong hash: its header says sha256 {stated}, its content has {actual}; "
+            "restore the file, or release the changed turns as a new version"
+        )
+    if SHIPPED.get(version, actual) != actual:
+        raise PanelistError(
+            f"{path}: wrong hash: bank {version!r} was released as sha256 {SHIPPED[version]}, this "
+            f"one has {actual}; a released bank never changes, so name this one otherwise"
+        )
+    partners = tuple(Partner(**partner) for partner in header["partners"])
+    turns: dict[tuple[str, str], str] = {}
+    for number, line in enumerate(body.splitlines(), start=2):
+        row = _json_line(path, number, line)
+        key = (row.get("seed", ""), row.get("partner", ""))
+        if not all(key) or not row.get("text") or key in turns:
+            raise PanelistError(
+                f"{path}, line {number}: a turn needs seed, partner and text, once per seed and "
+                f"partner; got {key}"
+            )
+        turns[key] = row["text"]
+    return Bank(version, actual, partners, turns)
+
+
+def write_bank(
+    path: Path, version: str, partners: tuple[Partner, ...], turns: dict[tuple[str, str], str]
+) -> str:
+    """Write a bank file (to a temporary name, then renamed) and return its content hash.
+
+    Raises:
+        PanelistError: the file exists; a bank is immutable.
+    """
+    if path.exists():
+        raise PanelistError(f"{path}: exists already, and a bank is immutable; write a new version")
+    body = "".join(
+        json.dumps({"seed": seed, "partner": partner, "text": text}, ensure_ascii=False) + "\n"
+        for (seed, partner), text in sorted(turns.items())
+    ).encode()
+    digest = sha256(body).hexdigest()
+    header = {
+        "bank": version,
+        "schema": SCHEMA,
+        "sha256": digest,
+        "partners": [
+            {
+                key: value
+                for key in ("name", "kind", "model", "same_turns_as", "dose")
+                if (value := getattr(partner, key)) is not None
+            }
+            for partner in partners
+        ],
+    }
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(json.dumps(header).encode() + b"\n" + body)
+    temporary.rename(path)
+    return digest
+
+
+def find_bank(name: str) -> Bank:
+    """A shipped bank by version, or any bank by path (see `read_bank` for what it raises)."""
+    if name in SHIPPED:
+        return _shipped(name)
+    return read_bank(Path(name))
+
+
+@lru_cache(maxsize=4)
+def _shipped(version: str) -> Bank:
+    return read_bank(Path(str(files("panelist.panels.data") / f"bank-{version}.jsonl")))
+
+
+def _json_line(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as ex:
+        raise PanelistError(f"{path}, line {number}: not JSON ({ex}); is this a bank?") from ex
+    if not isinstance(row, dict):
+        raise PanelistError(f"{path}, line {number}: not a JSON object; is this a bank?")
+    return row

@@ -1,0 +1,112 @@
+"""The cast: from what the user names to the focal and the partners of a run."""
+
+from collections.abc import Sequence
+
+from inspect_ai.model import GenerateConfig, Model, get_model, model_roles
+
+from panelist.panels.bank import SHIPPED, Bank, find_bank
+from panelist.panels.checkpoint import (
+    EMBEDDED,
+    Checkpoint,
+    checkpoint_of,
+    find_checkpoint,
+    shipped_checkpoints,
+)
+from panelist.panels.errors import PanelistError
+from panelist.panels.partner import Partner
+from panelist.panels.rehearsal import offline
+
+SELF = "self"
+"""The partner's name in self-play."""
+
+ROLE = "partner"
+"""The Inspect model role that names a live partner."""
+
+BATCHED = GenerateConfig(max_connections=64)
+"""The embedded engine is fastest full: no slow start, as there is for a remote service."""
+
+
+def focal_model() -> Model:
+    """The model under test: Inspect's active model, or the embedded checkpoint if there is none.
+
+    Raises:
+        PanelistError: called outside an evaluation.
+    """
+    try:
+        model = get_model()
+    except ValueError as ex:
+        # A task that names a model overrides the one given to eval(): outside an evaluation
+        # nobody can know yet which it will be, and the wrong one must not be run in silence.
+        raise PanelistError(
+            "a panel task was made outside an evaluation, where its focal model is not known yet; "
+            "give the task itself, eval(panel_hedging, task_args={...}, model=...), "
+            "or its name, eval('panelist/panel_hedging', ...)"
+        ) from ex
+    if str(model) in ("none/none", EMBEDDED) and not model.model_args:
+        return get_model(EMBEDDED, config=BATCHED.merge(model.config))
+    return offline(model)
+
+
+def role_is_given() -> bool:
+    """Whether the user set the model role `partner`."""
+    return ROLE in model_roles()
+
+
+def focal_checkpoint(model: Model, name: str | None) -> tuple[str, Checkpoint | None]:
+    """The focal's name and registry row: the one the user names, else the one that fits the model.
+
+    Raises:
+        PanelistError: the user names a checkpoint that is not registered.
+    """
+    checkpoint = find_checkpoint(name) if name else checkpoint_of(str(model))
+    return (checkpoint.name if checkpoint else str(model)), checkpoint
+
+
+def cast_partners(
+    names: str | Sequence[str] | None, bank: str, role_given: bool
+) -> tuple[tuple[Partner, ...], Bank | None]:
+    """The partners of a run, and the bank if any of them is scripted.
+
+    Args:
+        names: bank partners, `self`, registered checkpoints or Inspect model strings, several
+            separated by commas; None takes the model role `partner` if it was given, and every
+            partner of the bank otherwise.
+        bank: version or path of the bank.
+        role_given: whether the model role `partner` is set.
+
+    Raises:
+        PanelistError: a name is none of these, or stands twice; the bank cannot be read.
+    """
+    if names is None and role_given:
+        model = str(get_model(role=ROLE))
+        checkpoint = checkpoint_of(model)
+        name = checkpoint.name if checkpoint else model
+        return (Partner(name, "checkpoint", model=f"role:{ROLE}"),), None
+    frozen = find_bank(bank)
+    if names is None:
+        return frozen.partners, frozen
+    wanted = names.split(",") if isinstance(names, str) else list(names)
+    partners = tuple(_partner(name.strip(), frozen) for name in wanted)
+    if len({partner.name for partner in partners}) < len(partners):
+        raise PanelistError(f"partners: a name stands twice in {wanted}")
+    scripted = any(partner.kind == "scripted" for partner in partners)
+    return partners, frozen if scripted else None
+
+
+def _partner(name: str, bank: Bank) -> Partner:
+    if (scripted := bank.partner(name)) is not None:
+        return scripted
+    if name == SELF:
+        return Partner(SELF, "self")
+    for checkpoint in shipped_checkpoints():
+        if checkpoint.name == name:
+            return Partner(name, "checkpoint", model=checkpoint.model)
+    if "/" in name:
+        checkpoint_or_none = checkpoint_of(name)
+        label = checkpoint_or_none.name if checkpoint_or_none else name
+        return Partner(label, "checkpoint", model=name)
+    raise PanelistError(
+        f"partners: unknown partner {name!r}; name one of the bank "
+        f"({', '.join(p.name for p in bank.partners)}; banks: {', '.join(SHIPPED)}), 'self', a "
+        "registered checkpoint, or an Inspect model string such as vllm/org/name"
+    )

@@ -1,0 +1,127 @@
+"""Checkpoints: one set of weights, and the registry that says what each came from."""
+
+import difflib
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from panelist.panels.errors import PanelistError
+
+RECIPES = (
+    "base",
+    "sft",
+    "dpo",
+    "rlhf",
+    "rlvr",
+    "reasoning-distilled",
+    "reasoning-rl",
+    "merge",
+)
+"""The recipe taxonomy: the last documented stage of post-training (see checkpoints.yaml)."""
+
+EMBEDDED = "panelist/smollm2-135m-instruct"
+"""Inspect model string of the checkpoint that needs no key, no GPU and no Hub."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One set of weights.
+
+    Attributes:
+        name: unique short name.
+        family: family of the pretrained weights (llama, qwen, smollm, …).
+        base: the pretrained model it started from (a Hub repository).
+        recipe: one of `RECIPES`.
+        model: Inspect model string.
+        revision: the weights' revision, as far as the registry knows it.
+        licence: of the weights.
+        parameters: in billions.
+        parent: the checkpoint it was tuned from, where that is not the base.
+        teacher: whose outputs it was distilled from.
+    """
+
+    name: str
+    family: str
+    base: str
+    recipe: str
+    model: str
+    revision: str
+    licence: str
+    parameters: float | None = None
+    parent: str | None = None
+    teacher: str | None = None
+
+
+def read_checkpoints(path: Path) -> tuple[Checkpoint, ...]:
+    """The rows of a checkpoint registry (YAML, one list under `checkpoints:`).
+
+    Raises:
+        PanelistError: the file is unreadable, a row lacks or has an unknown field, a recipe is
+            not in the taxonomy, or a name stands twice.
+    """
+    import yaml
+
+    try:
+        rows = yaml.safe_load(path.read_text(encoding="utf-8"))["checkpoints"]
+    except OSError as ex:
+        raise PanelistError(f"{path}: cannot read the registry ({ex.strerror})") from ex
+    except (yaml.YAMLError, TypeError, KeyError) as ex:
+        raise PanelistError(
+            f"{path}: not a registry, a YAML list under 'checkpoints:' ({ex})"
+        ) from ex
+    found: dict[str, Checkpoint] = {}
+    for number, row in enumerate(rows, start=1):
+        checkpoint = _checkpoint(path, number, row)
+        if checkpoint.name in found:
+            raise PanelistError(f"{path}, row {number}, name: {checkpoint.name!r} stands twice")
+        found[checkpoint.name] = checkpoint
+    return tuple(found.values())
+
+
+def _checkpoint(path: Path, number: int, row: Any) -> Checkpoint:
+    known = {field.name for field in fields(Checkpoint)}
+    needed = {"name", "family", "base", "recipe", "model", "revision", "licence"}
+    if not isinstance(row, dict) or not needed <= row.keys() <= known:
+        raise PanelistError(
+            f"{path}, row {number}: a checkpoint needs {', '.join(sorted(needed))} and may have "
+            f"{', '.join(sorted(known - needed))}; got {row!r}"
+        )
+    if row["recipe"] not in RECIPES:
+        raise PanelistError(
+            f"{path}, row {number}, recipe: unknown value {row['recipe']!r}; "
+            f"choose one of {', '.join(RECIPES)}"
+        )
+    return Checkpoint(**row)
+
+
+@lru_cache(maxsize=1)
+def shipped_checkpoints() -> tuple[Checkpoint, ...]:
+    """The registry in the package."""
+    return read_checkpoints(Path(str(files("panelist.panels.data") / "checkpoints.yaml")))
+
+
+def find_checkpoint(name: str) -> Checkpoint:
+    """The registered checkpoint of that name.
+
+    Raises:
+        PanelistError: there is none; the message lists the nearest names.
+    """
+    by_name = {c.name: c for c in shipped_checkpoints()}
+    if name not in by_name:
+        near = difflib.get_close_matches(name, by_name, n=3) or sorted(by_name)[:3]
+        raise PanelistError(
+            f"unknown checkpoint {name!r}; did you mean {' or '.join(near)}? (any Inspect model "
+            "string such as vllm/org/name works as it is)"
+        )
+    return by_name[name]
+
+
+def checkpoint_of(model: str) -> Checkpoint | None:
+    """The registered checkpoint that an Inspect model string runs, whatever its engine."""
+    tail = model.partition("/")[2]
+    for checkpoint in shipped_checkpoints():
+        if model == checkpoint.model or (tail and tail == checkpoint.model.partition("/")[2]):
+            return checkpoint
+    return None

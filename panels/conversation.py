@@ -1,0 +1,198 @@
+"""The conversation: what each panelist sees, and the loop that lets them speak in turn.
+
+Panelists are anonymous letters to each other ("Panelist A"), so that no reply is moved by a
+name; who they are stands in the transcript. Turn 1 is the partner's, turn 2 the focal's: the
+*reply*, the primary outcome.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from inspect_ai.model import (
+    CachePolicy,
+    ChatMessage,
+    ChatMessageAssistant,
+    ChatMessageSystem,
+    ChatMessageUser,
+    ContentReasoning,
+    GenerateConfig,
+    Model,
+    ModelOutput,
+    get_model,
+)
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.util import span
+
+from panelist.panels.chain import CHAIN_KEY, Chain, Role, Turn, chain_id, sampling_seed
+from panelist.panels.errors import PanelistError
+from panelist.panels.partner import Partner
+from panelist.panels.protocol import (
+    OPENING_PROMPT,
+    REPLY_PROMPT,
+    SAID,
+    SAMPLING,
+    SYSTEM_PROMPT,
+)
+from panelist.panels.reasoning import split_reasoning
+from panelist.panels.rehearsal import offline
+
+
+def letter(position: int) -> str:
+    """The name a panelist goes by inside the conversation, by order of first speaking."""
+    return f"Panelist {chr(ord('A') + position)}"
+
+
+def view(question: str, turns: Sequence[Turn], role: Role) -> list[ChatMessage]:
+    """The messages that the panelist in `role` reads before its next turn.
+
+    Its own turns are assistant messages; everything else since then is one user message, because
+    many chat templates demand that the two alternate.
+    """
+    order: list[Role] = ["partner", "focal"]
+    names = {r: letter(i) for i, r in enumerate(order)}
+    messages: list[ChatMessage] = [ChatMessageSystem(content=SYSTEM_PROMPT.format(me=names[role]))]
+    heard: list[str] = []
+    opened = False
+
+    def listen() -> None:
+        nonlocal opened
+        said = "\n\n".join(heard)
+        if not opened:
+            prompt = REPLY_PROMPT if heard else OPENING_PROMPT
+            said = prompt.format(question=question, said=said)
+        messages.append(ChatMessageUser(content=said))
+        heard.clear()
+        opened = True
+
+    for turn in turns:
+        if turn.role == role:
+            listen()
+            messages.append(ChatMessageAssistant(content=turn.text))
+        else:
+            heard.append(SAID.format(who=names[turn.role], text=turn.text))
+    listen()
+    return messages
+
+
+async def speak(
+    model: Model, chain: Chain, role: Role, config: GenerateConfig, *, cached: bool
+) -> Turn:
+    """Let a model take the next turn of a chain, in a span that carries its name."""
+    speaker = chain.focal if role == "focal" else chain.partner
+    # A response cache may serve a chain its own past, but never the replies to another partner
+    # who said the same words: the A/A pair must be sampled twice.
+    cache: Any = {"cache": CachePolicy(scopes={"chain": chain.id})} if cached else {}
+    async with span(speaker, type="agent"):
+        output = await model.generate(
+            view(chain.question, chain.turns, role), config=config, **cache
+        )
+    text, reasoning = split_reasoning(output.completion)
+    message = output.message.content if output.choices else ""
+    marked = [part.reasoning for part in message if isinstance(part, ContentReasoning)]
+    return Turn(
+        index=len(chain.turns) + 1,
+        role=role,
+        speaker=speaker,
+        text=text,
+        reasoning="\n".join([*marked, reasoning]).strip(),
+        stop_reason=output.stop_reason,
+        output_tokens=output.usage.output_tokens if output.usage else None,
+        max_tokens=config.max_tokens,
+    )
+
+
+@solver
+def converse(turns: int, config: GenerateConfig, *, seeded: bool) -> Solver:
+    """Run one chain per sample: the partner opens, then focal and partner speak in turn.
+
+    The sample's metadata names seed, question, focal and partner, and holds the partner's frozen
+    opening turn or the model string that speaks live for it.
+
+    Args:
+        turns: turns in all, the partner's opening included.
+        config: the focal's settings. With a seed in them, or with `seeded`, every turn gets a
+            sampling seed of its own, derived from that seed and the chain.
+        seeded: derive sampling seeds although the user gave none (base 0).
+    """
+    base_seed = config.seed if config.seed is not None else (0 if seeded else None)
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        facts = state.metadata
+        chain = Chain(
+            id=chain_id(
+                benchmark=facts["benchmark"],
+                seed=facts["seed"],
+                focal=facts["focal"],
+                partner=facts["partner"],
+                replicate=state.epoch,
+            ),
+            seed=facts["seed"],
+            question=facts["question"],
+            focal=facts["focal"],
+            partner=facts["partner"],
+            replicate=state.epoch,
+            turns=(),
+        )
+        if facts["opening"] is not None:
+            async with span(chain.partner, type="agent"):
+                opening = Turn(1, "partner", chain.partner, facts["opening"])
+            chain = replace(chain, turns=(opening,))
+        while len(chain.turns) < turns:
+            index = len(chain.turns) + 1
+            role: Role = "partner" if index % 2 else "focal"
+            model, settings = get_model(), config
+            if role == "partner" and facts["partner_kind"] != "self":
+                model = partner_model(facts["partner_model"])
+                settings = SAMPLING.merge(model.config)
+            if base_seed is not None:
+                settings = settings.merge(
+                    GenerateConfig(seed=sampling_seed(base_seed, chain.id, index))
+                )
+            turn = await speak(model, chain, role, settings, cached=bool(config.cache))
+            chain = replace(chain, turns=(*chain.turns, turn))
+        state.store.set(CHAIN_KEY, chain.to_dict())
+        state.messages = transcript(chain)
+        state.output = ModelOutput.from_content(str(get_model()), reply(chain).text)
+        return state
+
+    return solve
+
+
+def check_turns(turns: int, partners: Sequence[Partner]) -> None:
+    """Refuse a chain that is too short for a reply, or in which a scripted partner runs dry.
+
+    Raises:
+        PanelistError: fewer than 2 turns, or more than 2 with a scripted partner.
+    """
+    if turns < 2:
+        raise PanelistError(f"turns: {turns}; a reply needs at least 2, an opening and an answer")
+    scripted = [partner.name for partner in partners if partner.kind == "scripted"]
+    if turns > 2 and scripted:
+        raise PanelistError(
+            f"turns: {turns}, but {', '.join(scripted)} can only open: a bank holds opening turns. "
+            "Use turns=2, or live partners (-T partners=self, or --model-role partner=...)"
+        )
+
+
+def reply(chain: Chain) -> Turn:
+    """The focal's first turn after the partner spoke: the primary outcome."""
+    return next(turn for turn in chain.turns if turn.role == "focal")
+
+
+def partner_model(name: str) -> Model:
+    """The model that speaks live for a partner: an Inspect model string, or `role:<role>`."""
+    kind, _, role = name.partition(":")
+    return offline(get_model(role=role) if kind == "role" else get_model(name))
+
+
+def transcript(chain: Chain) -> list[ChatMessage]:
+    """The chain as a reader sees it: the question, then each speaker by name."""
+    messages: list[ChatMessage] = [
+        ChatMessageUser(content=chain.question, metadata={"speaker": "question"})
+    ]
+    for turn in chain.turns:
+        kind = ChatMessageAssistant if turn.role == "focal" else ChatMessageUser
+        content = f"**{turn.speaker}:** {turn.text}"
+        messages.append(kind(content=content, metadata={"speaker": turn.speaker}))
+    return messages

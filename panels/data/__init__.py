@@ -1,0 +1,1 @@
+"""The data that ships: seeds, partner banks, the checkpoint registry."""

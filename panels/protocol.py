@@ -1,0 +1,29 @@
+"""The protocol: the words and settings that make two runs comparable, and their version."""
+
+from hashlib import sha256
+
+from inspect_ai.model import GenerateConfig
+
+BENCHMARK = "1.0"
+"""Version of the benchmark. Replies are compared only within a version; it changes with the
+prompts, the sampling settings, the seeds or the order of speaking."""
+
+SYSTEM_PROMPT = (
+    "You are {me}, a member of a panel that discusses a question. "
+    "Reply to what was said and give your own answer to the question, "
+    "in two to five sentences of plain prose. Speak only for yourself."
+)
+"""What every generating panelist is told; its hash is part of every log."""
+
+OPENING_PROMPT = "Question for the panel: {question}\n\nYou speak first."
+REPLY_PROMPT = "Question for the panel: {question}\n\n{said}"
+SAID = "{who} said: {text}"
+
+SAMPLING = GenerateConfig(temperature=0.7, top_p=0.95, max_tokens=384)
+"""Sampling settings of the benchmark, for focal and partner alike, unless the user gives others."""
+
+
+def prompt_sha256() -> str:
+    """Hash of every word that is said to a panelist beside seeds and turns."""
+    prompts = "\x1f".join((SYSTEM_PROMPT, OPENING_PROMPT, REPLY_PROMPT, SAID))
+    return sha256(prompts.encode()).hexdigest()

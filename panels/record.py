@@ -1,0 +1,42 @@
+"""The run record: what every log says about the run beside Inspect's own fields."""
+
+from dataclasses import asdict
+from typing import Any
+
+from inspect_ai.model import Model
+
+from panelist.panels.bank import Bank
+from panelist.panels.checkpoint import Checkpoint
+from panelist.panels.partner import Partner
+from panelist.panels.protocol import BENCHMARK, SAMPLING, SYSTEM_PROMPT, prompt_sha256
+from panelist.panels.runtime import runtime_of
+from panelist.panels.tier import Tier
+from panelist.version import __version__
+
+
+def run_record(
+    focal: Model,
+    name: str,
+    checkpoint: Checkpoint | None,
+    partners: tuple[Partner, ...],
+    bank: Bank | None,
+    tier: Tier,
+    turns: int,
+) -> dict[str, Any]:
+    """JSON-ready facts: benchmark, bank hash, focal, partners, runtime, prompts, sampling."""
+    return {
+        "package": __version__,
+        "benchmark": BENCHMARK,
+        "tier": tier.name,
+        "turns": turns,
+        "bank": bank.version if bank else "",
+        "bank_sha256": bank.sha256 if bank else "",
+        "focal": name,
+        "model": str(focal),
+        "checkpoint": asdict(checkpoint) if checkpoint else None,
+        "runtime": runtime_of(focal).to_dict(),
+        "partners": [asdict(partner) for partner in partners],
+        "system_prompt": SYSTEM_PROMPT,
+        "prompt_sha256": prompt_sha256(),
+        "sampling": SAMPLING.merge(focal.config).model_dump(exclude_none=True, exclude={"cache"}),
+    }
