@@ -1,0 +1,1 @@
+"""Text to behaviour: detectors, their Inspect scorers, their validation."""

@@ -1,0 +1,120 @@
+"""The hedging scorer: an Inspect scorer over the chains that a panel task leaves in the store.
+
+`inspect score LOG --scorer panelist/hedging` re-scores a log without generating again.
+"""
+
+from collections import defaultdict
+from itertools import pairwise
+from math import nan
+from typing import cast
+
+from inspect_ai.scorer import (
+    Metric,
+    MetricProtocol,
+    SampleScore,
+    Score,
+    Scorer,
+    Target,
+    Value,
+    mean,
+    metric,
+    scorer,
+    stderr,
+)
+from inspect_ai.solver import TaskState
+
+from panelist.panels.chain import CHAIN_KEY, Chain
+from panelist.panels.errors import PanelistError
+from panelist.scorers.hedging_cues import DETECTOR, STATUS, VERSION, Hedging, detect
+from panelist.scorers.reply_status import reply_status
+
+UNSCORED = ("empty", "refused")
+"""Statuses without an outcome."""
+
+VALUES = ("hedging", "hedges_per_100_words")
+"""What the scorer reports: 0 or 1, and a rate. The rest stands in the score's metadata."""
+
+
+@metric
+def by_partner() -> Metric:
+    """Mean and standard error (clustered by seed) of each partner, and of all replies.
+
+    One metric, because Inspect keeps only one `grouped` metric a score.
+    """
+    measures = {"mean": mean(), "stderr": stderr(cluster="seed")}
+
+    def compute(scores: list[SampleScore]) -> Value:
+        groups: dict[str, list[SampleScore]] = defaultdict(list)
+        for score in scores:
+            groups[str((score.sample_metadata or {})["partner"])].append(score)
+        groups["all"] = scores
+        return {
+            f"{partner} {name}": cast(float, cast(MetricProtocol, measure)(group))
+            for partner, group in groups.items()
+            for name, measure in measures.items()
+        }
+
+    return compute
+
+
+@scorer(metrics={value: [by_partner()] for value in VALUES})
+def hedging() -> Scorer:
+    """Hedging in the reply (the focal's first turn), by the cue detector.
+
+    The score's metadata holds one record per focal turn, with status, counts and cue spans; an
+    empty or refused reply is NaN, which Inspect counts as unscored.
+    """
+
+    async def score(state: TaskState, target: Target) -> Score:
+        data = state.store.get(CHAIN_KEY)
+        if data is None:
+            raise PanelistError(
+                f"sample {state.sample_id}: no chain in its store; the hedging scorer reads "
+                "chains of a panel task, such as panelist/panel_hedging"
+            )
+        chain = Chain.from_dict(data)
+        replies = [(before, turn) for before, turn in pairwise(chain.turns) if turn.role == "focal"]
+        turns = [
+            {
+                "turn": turn.index,
+                "status": reply_status(turn),
+                **_features(detect(turn.text)),
+                **_partner_features(detect(before.text)),
+            }
+            for before, turn in replies
+        ]
+        reply = replies[0][1]
+        first = detect(reply.text)
+        numbers = (float(first.hedged), first.per_100_words)
+        if turns[0]["status"] in UNSCORED:
+            numbers = (nan, nan)
+        return Score(
+            value=dict(zip(VALUES, numbers, strict=True)),
+            answer=reply.text,
+            explanation=f"{turns[0]['status']}: {first.cues} cues in {first.words} words",
+            metadata={
+                "behaviour": "hedging",
+                "detector": DETECTOR,
+                "detector_version": VERSION,
+                "detector_status": STATUS,
+                "turns": turns,
+            },
+        )
+
+    return score
+
+
+def _features(found: Hedging) -> dict[str, object]:
+    return {
+        "words": found.words,
+        "cues": found.cues,
+        "spans": [list(span) for span in found.spans],
+        "sentences": found.sentences,
+        "hedged_sentences": found.hedged_sentences,
+        "window_words": found.window_words,
+        "window_cues": found.window_cues,
+    }
+
+
+def _partner_features(found: Hedging) -> dict[str, object]:
+    return {"partner_words": found.words, "partner_cues": found.cues}

@@ -1,0 +1,34 @@
+"""Empty, refused and truncated replies are told from good ones."""
+
+import pytest
+
+from panelist.panels.chain import Turn
+from panelist.scorers.reply_status import reply_status
+
+
+def turn(text: str, stop: str = "stop", tokens: int | None = 5, limit: int | None = 10) -> Turn:
+    return Turn(2, "focal", "x", text, "", stop, tokens, limit)
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [
+        (turn("Yes, do it."), "ok"),
+        (turn("I can't say for certain, but yes."), "ok"),
+        (turn("I cannot help thinking it is right."), "ok"),
+        (turn("  ...  "), "empty"),
+        (turn(""), "empty"),
+        (turn("", stop="max_tokens"), "empty"),
+        (turn("Yes, and", stop="max_tokens"), "truncated"),
+        (turn("Yes, and", stop="model_length"), "truncated"),
+        (turn("Yes, and", stop="unknown", tokens=10), "truncated"),
+        (turn("Yes.", stop="unknown", tokens=9), "ok"),
+        (turn("Yes.", stop="unknown", tokens=None), "ok"),
+        (turn("I\u2019m sorry, but I can\u2019t help with that."), "refused"),
+        (turn("As an AI, I am unable to provide an answer."), "refused"),
+        (turn("Anything", stop="content_filter"), "refused"),
+        (turn("Yes. " * 60 + "I cannot help with that."), "ok"),
+    ],
+)
+def test_status(reply: Turn, status: str) -> None:
+    assert reply_status(reply) == status
