@@ -1,0 +1,1 @@
+"""Experiment designs made of tasks."""

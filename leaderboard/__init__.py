@@ -1,0 +1,1 @@
+"""What is published: cards, submissions, the board and its page."""

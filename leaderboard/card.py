@@ -1,0 +1,354 @@
+"""The card: what one checkpoint's runs say; every number in it comes from `panelist.analysis`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from panelist.analysis import plots
+from panelist.analysis.cells import cells
+from panelist.analysis.dose import Dose, dose_response
+from panelist.analysis.errors import NotIdentified
+from panelist.analysis.floor import Floor, floor
+from panelist.analysis.interval import Interval, t_interval
+from panelist.analysis.length import LengthControl, length_control
+from panelist.analysis.level import overall, partner_rates
+from panelist.analysis.shift import Shift, shift
+from panelist.analysis.table import NO_OUTCOME, STATUSES, replies
+from panelist.panels.errors import PanelistError
+from panelist.scorers.logs import Run
+
+EXAMPLES = 5
+"""Replies shown in full."""
+
+
+ENOUGH_SEEDS = 40
+"""Below this the interval of the shift is approximate (method.md 4a.3): fewer claims are made."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A reply with its cues: `pieces` are (text, is it a cue) in reading order."""
+
+    partner: str
+    seed: str
+    partner_text: str
+    pieces: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything that a card shows, in no particular format."""
+
+    focal: str
+    runs: Sequence[Run]
+    counts: Mapping[str, int]
+    n_seeds: int
+    partners: tuple[str, ...]
+    level: Interval | NotIdentified
+    shift: Shift | NotIdentified
+    floor: Floor | NotIdentified
+    dose: Dose | NotIdentified
+    length: LengthControl
+    words: Mapping[str, Interval]
+    examples: tuple[Example, ...]
+
+    @property
+    def run(self) -> Run:
+        """The first run; all are comparable."""
+        return self.runs[0]
+
+    @property
+    def answers(self) -> list[tuple[str, str, str]]:
+        """Question, short answer, and what stands behind it."""
+        return [
+            ("How much does it hedge?", *self._how_much()),
+            ("Does it move with the partner?", *self._moves()),
+            ("Can I believe it?", *self._believe()),
+        ]
+
+    def _how_much(self) -> tuple[str, str]:
+        if isinstance(self.level, NotIdentified):
+            return "cannot say", self.level.summary()
+        return (
+            f"{100 * self.level.estimate:.0f} % of replies",
+            f"95 % interval {100 * self.level.low:.0f} to {100 * self.level.high:.0f} %, "
+            f"mean over {len(self.partners)} partners",
+        )
+
+    def _moves(self) -> tuple[str, str]:
+        if isinstance(self.shift, NotIdentified):
+            return "cannot say", self.shift.summary()
+        test = f"omnibus p = {self.shift.p:.2g}"
+        if isinstance(self.shift.rel_sd, NotIdentified):
+            return "cannot say", f"{self.shift.rel_sd.summary()} {test}"
+        rel = self.shift.rel_sd
+        span = f"between 95 % limits {100 * rel.low:.0f} and {100 * rel.high:.0f} % of its level"
+        if self.shift.p >= 0.05:
+            return "not shown", f"a noise-corrected SD anywhere {span} fits; {test}"
+        if rel.low > 0 and self.n_seeds >= ENOUGH_SEEDS:
+            return f"yes, by {100 * rel.estimate:.0f} %", f"noise-corrected SD {span}; {test}"
+        return "a sign of it", f"{test}, but its size is open: noise-corrected SD {span}"
+
+    def _believe(self) -> tuple[str, str]:
+        total = sum(self.counts.values())
+        failed = sum(self.counts[status] for status in NO_OUTCOME)
+        doubts = []
+        if self.run.record["tier"] == "demo":
+            doubts.append("the demo tier is too small to rank anything")
+        if self.run.detector["status"] != "validated":
+            doubts.append(f"the detector is {self.run.detector['status']}")
+        if isinstance(self.floor, NotIdentified):
+            doubts.append("there is no A/A check")
+        elif self.floor.p < 0.05:
+            doubts.append(f"the A/A check failed (p = {self.floor.p:.2g})")
+        if failed:
+            doubts.append(f"{failed} of {total} replies have no outcome")
+        if any(run.status != "success" for run in self.runs):
+            doubts.append("a run did not finish")
+        behind = f"{self.n_seeds} seeds, {total} replies, {failed} without outcome"
+        if not isinstance(self.floor, NotIdentified):
+            behind += f"; A/A check p = {self.floor.p:.2g}"
+        if not doubts:
+            return "yes, within its intervals", behind
+        return "with care", "; ".join(doubts) + f" ({behind})"
+
+
+def make_card(runs: Sequence[Run], table: pd.DataFrame, focal: str | None = None) -> Card:
+    """The card of one focal checkpoint.
+
+    Raises:
+        PanelistError: the logs hold several focals and none is named, or not the one named.
+    """
+    found = sorted(set(table["focal"]))
+    if focal is None and len(found) > 1:
+        raise PanelistError(
+            f"the logs hold several checkpoints ({', '.join(found)}); name one with --focal"
+        )
+    name = focal or found[0]
+    if name not in found:
+        raise PanelistError(
+            f"focal: no replies of {name!r} in the logs; they hold {', '.join(found)}"
+        )
+    table = table[table["focal"] == name]
+    table = replies(table)
+    scored = cells(table, behaviour="hedging", measure="label")
+    twins = {
+        str(partner): str(of)
+        for partner, of in zip(table["partner"], table["same_turns_as"], strict=True)
+        if of
+    }
+    partners = tuple(p for p in _by_dose(table, scored.partners) if p not in twins)
+    apart = scored.select(partners)
+    pairs = [(of, twin) for twin, of in twins.items() if of in scored.partners]
+    doses = table["dose"].notna().all()
+    lengths = cells(table, behaviour="hedging", measure="words").select(partners)
+    moved = shift(apart)
+    return Card(
+        focal=name,
+        runs=[run for run in runs if run.record["focal"] == name],
+        counts={status: int((table["status"] == status).sum()) for status in STATUSES},
+        n_seeds=len(scored.seeds),
+        partners=partners,
+        level=overall(apart),
+        shift=moved,
+        floor=(
+            floor(scored, *pairs[0])
+            if pairs
+            else NotIdentified("A/A check", "no A/A partner was in the run", "the whole bank")
+        ),
+        dose=(
+            dose_response(apart.common(), partner_rates(table, apart.common()))
+            if doses
+            else NotIdentified(
+                "dose response", "not every partner is scripted", "the scripted partners of a bank"
+            )
+        ),
+        length=length_control(table, behaviour="hedging", partners=partners),
+        words={
+            partner: t_interval(values)
+            for partner, values in zip(lengths.partners, lengths.common().matrix().T, strict=True)
+            if len(values) > 1
+        },
+        examples=_examples(table, partners),
+    )
+
+
+def _by_dose(table: pd.DataFrame, partners: Sequence[str]) -> list[str]:
+    dose = table.drop_duplicates("partner").set_index("partner")["dose"].to_dict()
+    return sorted(partners, key=lambda p: (pd.isna(dose[p]), dose[p], p))
+
+
+def _examples(table: pd.DataFrame, partners: Sequence[str]) -> tuple[Example, ...]:
+    """The first replies in sampling order, one partner after another: no picking."""
+    scored = table[~table["status"].isin(NO_OUTCOME) & (table["replicate"] == 1)]
+    seeds = list(dict.fromkeys(scored["seed"]))
+    shown = []
+    for number in range(EXAMPLES):
+        partner = partners[number % len(partners)]
+        of_seed = scored[(scored["partner"] == partner) & (scored["seed"].isin(seeds[number:]))]
+        if of_seed.empty:
+            continue
+        row = of_seed.iloc[0]
+        shown.append(
+            Example(
+                partner,
+                row["seed"],
+                row["partner_text"],
+                tuple(_pieces(row["text"], row["spans"])),
+            )
+        )
+    return tuple(shown)
+
+
+def _pieces(text: str, spans: Sequence[Sequence[int]]) -> list[tuple[str, bool]]:
+    pieces, at = [], 0
+    for start, end in spans:
+        pieces += [(text[at:start], False), (text[start:end], True)]
+        at = end
+    return [piece for piece in [*pieces, (text[at:], False)] if piece[0]]
+
+
+def facts(card: Card) -> list[tuple[str, str]]:
+    """What was run, for the foot of a card."""
+    record, run = card.run.record, card.run
+    runtime = record["runtime"]
+    checkpoint = record["checkpoint"] or {}
+    sampling = ", ".join(
+        f"{key} {value}"
+        for key, value in record["sampling"].items()
+        if key in ("temperature", "top_p", "top_k", "max_tokens", "seed")
+    )
+    statuses = ", ".join(f"{n} {status}" for status, n in card.counts.items() if n)
+    return [
+        ("checkpoint", f"{card.focal} ({record['model']})"),
+        (
+            "registry",
+            f"family {checkpoint['family']}, base {checkpoint['base']}, recipe "
+            f"{checkpoint['recipe']}, revision {checkpoint['revision']}"
+            if checkpoint
+            else "not registered: family and recipe unknown",
+        ),
+        (
+            "engine",
+            f"{runtime['engine_version'] or runtime['engine']}; dtype "
+            f"{runtime['dtype'] or 'not visible'}; quantization "
+            f"{runtime['quantization'] or 'not visible'}",
+        ),
+        ("chat template sha256", runtime["chat_template_sha256"] or "not visible"),
+        ("sampling", sampling),
+        ("system prompt", record["system_prompt"]),
+        (
+            "benchmark",
+            f"version {record['benchmark']}, tier {record['tier']}, {record['turns']} turns",
+        ),
+        (
+            "partner bank",
+            f"{record['bank']}, sha256 {record['bank_sha256']}"
+            if record["bank"]
+            else "none (live)",
+        ),
+        (
+            "detector",
+            f"{run.detector['name']} version {run.detector['version']}, {run.detector['status']}",
+        ),
+        ("replies", f"{statuses}; {card.n_seeds} seeds"),
+        ("tokens generated", f"{sum(r.output_tokens or 0 for r in card.runs):,}"),
+        ("package", f"panelist {record['package']}"),
+        ("runs", ", ".join(f"{r.path.name} ({r.status}, {r.created})" for r in card.runs)),
+    ]
+
+
+def figures(card: Card) -> dict[str, str]:
+    """The card's pictures as SVG, by name; those that cannot be drawn are absent."""
+    drawn: dict[str, str] = {}
+    if isinstance(card.shift, Shift):
+        drawn["levels"] = plots.forest(
+            _rows(card.shift.partners, card.shift.levels),
+            title="Replies that hedge, by partner",
+            reference=card.shift.mean,
+            unit=" %",
+            scale=100,
+            digits=0,
+            xlabel="% of replies with a hedge; dashed: mean",
+        )
+    if isinstance(card.dose, Dose):
+        drawn["dose"] = plots.dose(
+            _rows(card.dose.partners, card.dose.levels),
+            list(card.dose.doses),
+            title="Dose response",
+            xlabel="hedges per 100 words of the partner's turn",
+            ylabel="% of replies with a hedge",
+            slope=card.dose.slope.estimate,
+            unit=" %",
+            scale=100,
+            digits=0,
+        )
+    if card.words:
+        drawn["words"] = plots.forest(
+            _rows(tuple(card.words), tuple(card.words.values())),
+            title="Words per reply, by partner",
+            digits=0,
+            xlabel="words",
+        )
+    return drawn
+
+
+def _rows(names: Sequence[str], values: Sequence[Interval]) -> list[plots.Row]:
+    return [
+        plots.Row(name, v.estimate, v.low, v.high) for name, v in zip(names, values, strict=True)
+    ]
+
+
+def summaries(card: Card) -> list[tuple[str, str]]:
+    """Each result in words, under its heading."""
+    return [
+        ("Shift", card.shift.summary()),
+        ("A/A floor", card.floor.summary()),
+        ("Dose response", card.dose.summary()),
+        ("Length", card.length.summary()),
+    ]
+
+
+def to_json(card: Card) -> str:
+    """The card's numbers, for programs."""
+    return json.dumps(
+        {
+            "focal": card.focal,
+            "answers": [
+                dict(zip(("question", "answer", "behind"), a, strict=True)) for a in card.answers
+            ],
+            "level": _record(card.level),
+            "shift": _record(card.shift),
+            "tau2": _record(card.shift.tau2) if isinstance(card.shift, Shift) else None,
+            "relative_sd": _record(card.shift.rel_sd) if isinstance(card.shift, Shift) else None,
+            "omnibus_p": card.shift.p if isinstance(card.shift, Shift) else None,
+            "floor": _record(card.floor),
+            "dose_response": _record(card.dose),
+            "length": _record(card.length),
+            "counts": dict(card.counts),
+            "run": [{**run.record, "detector": run.detector, "id": run.id} for run in card.runs],
+        },
+        indent=1,
+        ensure_ascii=False,
+        allow_nan=False,
+    )
+
+
+def _record(result: Any) -> Any:
+    """A result as JSON-ready rows; what is not a number is null."""
+    if isinstance(result, Interval):
+        return {"estimate": result.estimate, "low": result.low, "high": result.high}
+    frame = result.to_frame()
+    return json.loads(frame.to_json(orient="records", double_precision=15))
+
+
+def write(text: str, path: Path) -> None:
+    """Write a file under a temporary name, then rename it: never half a card."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.rename(path)

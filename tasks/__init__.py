@@ -1,0 +1,1 @@
+"""Inspect tasks, one a file, each named for what it measures."""
