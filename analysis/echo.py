@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from panelist.analysis.cells import Cells, cells
 from panelist.analysis.errors import AnalysisError, NotIdentified
 from panelist.analysis.interval import Interval, check_level, t_from_se
+from panelist.analysis.level import partner_turns
 from panelist.analysis.shift import Shift, identified, shift
 from panelist.analysis.sufficient import Floats, Measure, checked
 
@@ -81,20 +82,8 @@ def echo(
     c = cells(table, behaviour=behaviour, measure=measure, focal=focal, partners=partners).common()
     if not c.seeds:
         return NotIdentified("echo", "no seed is complete", "a reply to every partner on each seed")
-    lacking = {"partner_hedging_cues", "partner_words"} - set(table.columns)
-    if lacking:
-        raise AnalysisError(f"the table lacks the columns {sorted(lacking)}")
-    rows = table[(table["focal"] == c.focal) & table["partner"].isin(c.partners)]
-    rows = rows[rows["turn"] == rows["turn"].min()]
-    heard = rows.groupby(["seed", "partner"])[["partner_hedging_cues", "partner_words"]].sum()
-    grid = heard.unstack("partner").reindex(index=list(c.seeds))
-    cues = grid["partner_hedging_cues"][list(c.partners)].to_numpy(float)
-    words = grid["partner_words"][list(c.partners)].to_numpy(float)
-    turns = rows.groupby(["seed", "partner"])["partner_words"].count()
-    count = turns.unstack("partner").reindex(index=list(c.seeds))[list(c.partners)].to_numpy(float)
-    if not (words > 0).all():
-        raise AnalysisError("column partner_words has zeros or gaps; a partner's turn has words")
-    return echo_model(c, 100 * cues / words, words / count, level=level)
+    rates, words = partner_turns(table, c)
+    return echo_model(c, rates, words, level=level)
 
 
 def echo_model(

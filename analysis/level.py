@@ -30,20 +30,26 @@ def overall(cells: Cells, *, level: float = 0.95) -> Interval | NotIdentified:
     return t_interval(complete.matrix().mean(axis=1), level)
 
 
-def partner_rates(table: pd.DataFrame, cells: Cells) -> Floats:
-    """Hedges per 100 words of the turns that were replied to, shape (S, k), as in `cells`.
+def partner_turns(table: pd.DataFrame, cells: Cells) -> tuple[Floats, Floats]:
+    """What was replied to: hedges per 100 words, and words, both (S, k) as in `cells`.
+
+    Replicates that met different words (a live partner) count by their sums.
 
     Raises
     ------
     AnalysisError
         The table does not say what was replied to in some cell.
     """
+    lacking = {"partner_hedging_cues", "partner_words"} - set(table.columns)
+    if lacking:
+        raise AnalysisError(f"the table lacks the columns {sorted(lacking)}")
     rows = table[(table["focal"] == cells.focal) & table["partner"].isin(cells.partners)]
-    sums = rows.groupby(["seed", "partner"])[["partner_hedging_cues", "partner_words"]].sum()
-    grid = sums.unstack("partner").reindex(index=list(cells.seeds))
+    rows = rows[rows["turn"] == rows["turn"].min()]
+    heard = rows.groupby(["seed", "partner"])[["partner_hedging_cues", "partner_words"]].mean()
+    grid = heard.unstack("partner").reindex(index=list(cells.seeds))
     cues = grid["partner_hedging_cues"][list(cells.partners)].to_numpy(float)
     words = grid["partner_words"][list(cells.partners)].to_numpy(float)
     if not (words > 0).all():
         raise AnalysisError("column partner_words has zeros or gaps; a partner's turn has words")
     rates: Floats = 100 * cues / words
-    return rates
+    return rates, words

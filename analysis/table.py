@@ -95,6 +95,5 @@ def check_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def replies(table: pd.DataFrame) -> pd.DataFrame:
-    """The primary outcomes: the first focal turn of each chain."""
-    chain = [column for column in KEY if column != "turn"]
-    return table[table["turn"] == table.groupby(chain)["turn"].transform("min")]
+    """The primary outcomes: the focal's first turn, the same turn in every chain of a focal."""
+    return table[table["turn"] == table.groupby("focal")["turn"].transform("min")]

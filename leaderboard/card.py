@@ -15,7 +15,7 @@ from panelist.analysis.errors import NotIdentified
 from panelist.analysis.floor import Floor, floor
 from panelist.analysis.interval import Interval, t_interval
 from panelist.analysis.length import LengthControl, length_control
-from panelist.analysis.level import overall, partner_rates
+from panelist.analysis.level import overall, partner_turns
 from panelist.analysis.shift import Shift, shift
 from panelist.analysis.table import NO_OUTCOME, STATUSES, replies
 from panelist.panels.errors import PanelistError
@@ -161,7 +161,7 @@ def make_card(runs: Sequence[Run], table: pd.DataFrame, focal: str | None = None
             else NotIdentified("A/A check", "no A/A partner was in the run", "the whole bank")
         ),
         dose=(
-            dose_response(apart.common(), partner_rates(table, apart.common()))
+            dose_response(apart.common(), partner_turns(table, apart.common())[0])
             if doses
             else NotIdentified(
                 "dose response", "not every partner is scripted", "the scripted partners of a bank"

@@ -1,7 +1,8 @@
-"""The command line: `panelist card`, `panelist checkpoints`, `panelist embedded`."""
+"""The command line: card, plan, compose, checkpoints, embedded."""
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -47,6 +48,75 @@ def card(logs: tuple[Path, ...], output: Path | None, form: str | None, focal: s
     Console().print(to_terminal(made))
     if output is not None:
         click.echo(f"card: {output}")
+
+
+@commands.command()
+@click.option("--shift", default=0.18, show_default=True, help="Relative shift to be found.")
+@click.option("--base", default=0.4, show_default=True, help="Share of replies that hedge.")
+@click.option("--partners", default=4, show_default=True)
+@click.option("--power", default=0.8, show_default=True)
+@click.option("--icc", default=0.25, show_default=True, help="Share of variance between seeds.")
+@click.option("--target", type=click.Choice(["pairs", "contrast", "omnibus"]), default="pairs")
+@click.option("--tokens-per-reply", default=120.0, show_default=True)
+@click.option("--price", type=float, help="Per million tokens, in any currency.")
+@click.option("--tokens-per-second", type=float, help="Of the engine, for the hours.")
+@click.option(
+    "--pilot",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Log of a pilot run: base, icc and w are taken from it.",
+)
+def plan(pilot: tuple[Path, ...], **settings: Any) -> None:
+    """Seeds, replies, tokens and cost for a shift to be found (method.md, section 4c)."""
+    from panelist.analysis.cells import cells
+    from panelist.analysis.errors import NotIdentified
+    from panelist.analysis.pilot import refit
+    from panelist.analysis.power import plan as planned
+
+    if pilot:
+        from panelist.scorers.logs import read_logs
+
+        fitted = refit(cells(read_logs(pilot)[1]))
+        click.echo(fitted.summary())
+        if isinstance(fitted, NotIdentified):
+            raise click.ClickException("the pilot does not give the noise; run it without --pilot")
+        settings["noise"] = fitted.noise
+    made = planned(**settings)
+    click.echo(made.to_frame().to_string(index=False, na_rep=""))
+    click.echo(made.summary())
+
+
+@commands.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-k", "size", default=3, show_default=True, help="Members of a panel.")
+@click.option("--cost", multiple=True, metavar="NAME=COST", help="Cost of a checkpoint.")
+@click.option("--max-cost", type=float, help="The most that a panel may cost.")
+def compose(
+    logs: tuple[Path, ...], size: int, cost: tuple[str, ...], max_cost: float | None
+) -> None:
+    """The most diverse panels of the checkpoints in LOGS, and what they are tied with."""
+    from panelist.analysis.composition import Panel
+    from panelist.analysis.composition import compose as composed
+    from panelist.leaderboard.profiles import profiles_of
+    from panelist.scorers.logs import read_logs
+
+    prices = {}
+    for item in cost:
+        name, equals, value = item.rpartition("=")
+        try:
+            prices[name] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise click.BadParameter(f"{item!r}; write NAME=COST", param_hint="--cost")
+    runs, table = read_logs(logs)
+    panel = composed(profiles_of(runs, table), size, cost=prices or None, max_cost=max_cost)
+    click.echo(panel.to_frame().to_string(index=False))
+    if isinstance(panel, Panel):
+        click.echo("tied panels, the best first:")
+        for members in panel.tied:
+            click.echo(f"  {', '.join(members)}")
+    click.echo(panel.summary())
 
 
 @commands.command()

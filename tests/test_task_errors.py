@@ -57,7 +57,8 @@ def panel_hedging_dataset() -> list[Any]:
 
 
 def inspect(*arguments: str, logs: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "inspect_ai", "eval", *arguments, "--log-dir", str(logs)]
+    script = Path(sys.executable).with_name("inspect")  # `-m` would put the checkout on the path
+    command = [str(script), "eval", *arguments, "--log-dir", str(logs)]
     environment = {**os.environ, "INSPECT_DISPLAY": "plain", "COLUMNS": "200"}
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
