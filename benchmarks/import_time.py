@@ -17,7 +17,7 @@ CLOCK = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - t
 
 def seconds(statement: str) -> float:
     """Wall time of an import in a fresh interpreter."""
-    command = [sys.executable, "-c", CLOCK.format(statement)]
+    command = [sys.executable, "-P", "-c", CLOCK.format(statement)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 

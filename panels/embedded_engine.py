@@ -1,20 +1,20 @@
 """The embedded engine: OpenVINO GenAI's continuous batching behind Inspect's model interface.
 
-Measured on 2 cores (Intel Xeon with AMX, 24 GB, shared), SmolLM2-135M-Instruct, 48 chats of about
-130 prompt tokens, temperature 0.7, at most 384 new tokens:
+Measured on 2 shared cores (Intel Xeon with AMX, 24 GB), SmolLM2-135M-Instruct, 48 chats of about
+130 prompt tokens, temperature 0.7, at most 384 new tokens; figures of one run, load 1 to 3:
 
-| engine | start, s | tokens/s | greedy = Transformers float32 |
+| engine | start, s | tokens/s | greedy replies equal to Transformers float32 |
 |---|---|---|---|
-| OpenVINO GenAI 2026.4, float16 GGUF, default precision | 4 | 300-340 | 3 of 4 chats |
-| the same, INFERENCE_PRECISION_HINT=f32 | 4 | 130-160 | 4 of 4 |
-| OpenVINO GenAI 2026.4, Q4_1 GGUF | 3 | 385 | 0 of 4: replies degrade |
-| CTranslate2 4.8, int8 / float32, one batch of 48 | 1 | 82-104 / 70 | not compared |
-| Transformers 5.23, bfloat16, one batch of 48 | 4 | 49 | - |
-| llama.cpp (xllamacpp 2026.10), Q4_1, 16 slots | 1 | 39 | 1 of 3 |
+| OpenVINO GenAI 2026.4, float16 GGUF, the CPU's default precision | 4 | 300-340 | 3 of 4 |
+| the same, INFERENCE_PRECISION_HINT=f32 | 4 | 93-200 | 4 of 4 |
+| OpenVINO GenAI 2026.4, the released Q4_1 GGUF | 3 | 385 | 0 of 4, f32 or not |
+| CTranslate2 4.8, int8 / float32, batches of 96 and 32 | 1 | 83 / 57 | 3 of 3 in float32 |
+| Transformers 5.23, bfloat16, one batch of 48 | 4 | 49 | not compared |
+| llama.cpp (xllamacpp 2026.10, no AVX-512), Q4_1, 16 slots | 1 | 39 | 1 of 3 |
 
-and from shared/research/engine.md: vLLM's CPU build 200-230 tokens/s after a start of 42 s.
-With the same seed a request gave the same reply in 48 of 48 repeats, and in 47 of 48 when the
-requests came in another order.
+and from the project's earlier measurements: vLLM's CPU build 200-230 tokens/s after a start of 42 s.
+A request repeated with its seed, among others that came in another order, gave the same reply in 46
+to 47 of 48 cases (48 of 48 in f32): seeds make runs alike, not identical.
 """
 
 import queue

@@ -91,6 +91,6 @@ def test_a_task_made_outside_an_evaluation_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.delenv("INSPECT_EVAL_MODEL", raising=False)
     code = "from panelist.tasks.panel_hedging import panel_hedging; panel_hedging()"
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False
     )
     assert "made outside an evaluation" in result.stderr

@@ -248,4 +248,4 @@ def test_the_package_is_cheap_to_import():
         "import panelist.analysis.shift, panelist.analysis.cells; "
         "assert 'statsmodels' not in sys.modules and 'pandas' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
