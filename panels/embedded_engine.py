@@ -12,7 +12,7 @@ Measured on 2 shared cores (Intel Xeon with AMX, 24 GB), SmolLM2-135M-Instruct, 
 | Transformers 5.23, bfloat16, one batch of 48 | 4 | 49 | not compared |
 | llama.cpp (xllamacpp 2026.10, no AVX-512), Q4_1, 16 slots | 1 | 39 | 1 of 3 |
 
-and from the project's earlier measurements: vLLM's CPU build 200-230 tokens/s after a start of 42 s.
+and, measured earlier for this project: vLLM's CPU build, 200-230 tokens/s, start 42 s.
 A request repeated with its seed, among others that came in another order, gave the same reply in 46
 to 47 of 48 cases (48 of 48 in f32): seeds make runs alike, not identical.
 """
