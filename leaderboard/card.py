@@ -220,8 +220,9 @@ def facts(card: Card) -> list[tuple[str, str]]:
     sampling = ", ".join(
         f"{key} {value}"
         for key, value in record["sampling"].items()
-        if key in ("temperature", "top_p", "top_k", "max_tokens", "seed")
+        if key in ("temperature", "top_p", "top_k", "max_tokens")
     )
+    sampling += f", base seed {record['base_seed']}" if record["base_seed"] is not None else ""
     statuses = ", ".join(f"{n} {status}" for status, n in card.counts.items() if n)
     return [
         ("checkpoint", f"{card.focal} ({record['model']})"),

@@ -28,10 +28,10 @@ from panelist.panels.chain import CHAIN_KEY, Chain, Role, Turn, chain_id, sampli
 from panelist.panels.errors import PanelistError
 from panelist.panels.partner import Partner
 from panelist.panels.protocol import (
-    OPENING_PROMPT,
-    REPLY_PROMPT,
+    QUESTION,
     SAID,
     SAMPLING,
+    SPEAK_FIRST,
     SYSTEM_PROMPT,
 )
 from panelist.panels.reasoning import split_reasoning
@@ -49,29 +49,19 @@ def view(question: str, turns: Sequence[Turn], role: Role) -> list[ChatMessage]:
     Its own turns are assistant messages; everything else since then is one user message, because
     many chat templates demand that the two alternate.
     """
-    order: list[Role] = ["partner", "focal"]
-    names = {r: letter(i) for i, r in enumerate(order)}
+    names: dict[Role, str] = {"partner": letter(0), "focal": letter(1)}
     messages: list[ChatMessage] = [ChatMessageSystem(content=SYSTEM_PROMPT.format(me=names[role]))]
-    heard: list[str] = []
-    opened = False
-
-    def listen() -> None:
-        nonlocal opened
-        said = "\n\n".join(heard)
-        if not opened:
-            prompt = REPLY_PROMPT if heard else OPENING_PROMPT
-            said = prompt.format(question=question, said=said)
-        messages.append(ChatMessageUser(content=said))
-        heard.clear()
-        opened = True
-
+    heard = [QUESTION.format(question=question)]
+    if not turns or turns[0].role == role:
+        heard.append(SPEAK_FIRST)
     for turn in turns:
         if turn.role == role:
-            listen()
+            messages.append(ChatMessageUser(content="\n\n".join(heard)))
             messages.append(ChatMessageAssistant(content=turn.text))
+            heard = []
         else:
             heard.append(SAID.format(who=names[turn.role], text=turn.text))
-    listen()
+    messages.append(ChatMessageUser(content="\n\n".join(heard)))
     return messages
 
 
@@ -88,8 +78,9 @@ async def speak(
             view(chain.question, chain.turns, role), config=config, **cache
         )
     text, reasoning = split_reasoning(output.completion)
-    message = output.message.content if output.choices else ""
-    marked = [part.reasoning for part in message if isinstance(part, ContentReasoning)]
+    content = output.message.content if output.choices else ""
+    parts = content if isinstance(content, list) else []
+    marked = [part.reasoning for part in parts if isinstance(part, ContentReasoning)]
     return Turn(
         index=len(chain.turns) + 1,
         role=role,
@@ -103,7 +94,7 @@ async def speak(
 
 
 @solver
-def converse(turns: int, config: GenerateConfig, *, seeded: bool) -> Solver:
+def converse(turns: int, config: GenerateConfig, base_seed: int | None) -> Solver:
     """Run one chain per sample: the partner opens, then focal and partner speak in turn.
 
     The sample's metadata names seed, question, focal and partner, and holds the partner's frozen
@@ -111,11 +102,10 @@ def converse(turns: int, config: GenerateConfig, *, seeded: bool) -> Solver:
 
     Args:
         turns: turns in all, the partner's opening included.
-        config: the focal's settings. With a seed in them, or with `seeded`, every turn gets a
-            sampling seed of its own, derived from that seed and the chain.
-        seeded: derive sampling seeds although the user gave none (base 0).
+        config: the focal's settings.
+        base_seed: every turn gets a sampling seed of its own, derived from this one and the
+            chain; None passes no seed to the engine.
     """
-    base_seed = config.seed if config.seed is not None else (0 if seeded else None)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         facts = state.metadata
@@ -182,6 +172,9 @@ def reply(chain: Chain) -> Turn:
 
 def partner_model(name: str) -> Model:
     """The model that speaks live for a partner: an Inspect model string, or `role:<role>`."""
+    focal = get_model()
+    if name == str(focal):
+        return focal  # the same weights: one engine serves both
     kind, _, role = name.partition(":")
     return offline(get_model(role=role) if kind == "role" else get_model(name))
 

@@ -1,5 +1,7 @@
 """The grid: seeds × partners as Inspect samples, one chain a sample and epoch."""
 
+from logging import getLogger
+
 from inspect_ai.dataset import MemoryDataset, Sample
 
 from panelist.panels.bank import Bank
@@ -8,6 +10,8 @@ from panelist.panels.partner import Partner
 from panelist.panels.protocol import BENCHMARK
 from panelist.panels.seed import Seed, nested
 from panelist.panels.tier import Tier
+
+logger = getLogger(__name__)
 
 
 def grid(
@@ -25,6 +29,11 @@ def grid(
     usable = tuple(s for s in nested(seeds) if bank is None or bank.covers(s.id))
     if not usable:
         raise PanelistError("the bank covers none of the seeds; was it made for other seeds?")
+    if tier.seeds is not None and len(usable) < tier.seeds:
+        logger.warning(
+            f"tier {tier.name} takes {tier.seeds} seeds, but the partner bank covers "
+            f"{len(usable)}; running those"
+        )
     samples = [
         Sample(
             id=f"{seed.id}:{partner.name}",

@@ -15,8 +15,8 @@ SYSTEM_PROMPT = (
 )
 """What every generating panelist is told; its hash is part of every log."""
 
-OPENING_PROMPT = "Question for the panel: {question}\n\nYou speak first."
-REPLY_PROMPT = "Question for the panel: {question}\n\n{said}"
+QUESTION = "Question for the panel: {question}"
+SPEAK_FIRST = "You speak first."
 SAID = "{who} said: {text}"
 
 SAMPLING = GenerateConfig(temperature=0.7, top_p=0.95, max_tokens=384)
@@ -25,5 +25,5 @@ SAMPLING = GenerateConfig(temperature=0.7, top_p=0.95, max_tokens=384)
 
 def prompt_sha256() -> str:
     """Hash of every word that is said to a panelist beside seeds and turns."""
-    prompts = "\x1f".join((SYSTEM_PROMPT, OPENING_PROMPT, REPLY_PROMPT, SAID))
+    prompts = "\x1f".join((SYSTEM_PROMPT, QUESTION, SPEAK_FIRST, SAID))
     return sha256(prompts.encode()).hexdigest()

@@ -22,6 +22,7 @@ def run_record(
     bank: Bank | None,
     tier: Tier,
     turns: int,
+    base_seed: int | None,
 ) -> dict[str, Any]:
     """JSON-ready facts: benchmark, bank hash, focal, partners, runtime, prompts, sampling."""
     return {
@@ -38,5 +39,8 @@ def run_record(
         "partners": [asdict(partner) for partner in partners],
         "system_prompt": SYSTEM_PROMPT,
         "prompt_sha256": prompt_sha256(),
-        "sampling": SAMPLING.merge(focal.config).model_dump(exclude_none=True, exclude={"cache"}),
+        "base_seed": base_seed,
+        "sampling": SAMPLING.merge(focal.config).model_dump(
+            exclude_none=True, exclude={"cache", "seed"}
+        ),
     }

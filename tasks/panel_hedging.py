@@ -50,13 +50,17 @@ def panel_hedging(
     check_turns(turns, cast)
     chosen = find_tier(tier)
     config = SAMPLING.merge(focal.config)
+    # The embedded engine honours seeds; others may reject one, so they get it only on request.
+    base_seed = 0 if config.seed is None and str(focal) == EMBEDDED else config.seed
     return Task(
         model=focal,
         dataset=grid(shipped_seeds(), cast, frozen, chosen, name),
-        solver=converse(turns, config, seeded=str(focal) == EMBEDDED),
+        solver=converse(turns, config, base_seed),
         scorer=hedging(),
         config=SAMPLING,
         epochs=Epochs(chosen.replies, "mean"),
         version=BENCHMARK,
-        metadata={"panelist": run_record(focal, name, registered, cast, frozen, chosen, turns)},
+        metadata={
+            "panelist": run_record(focal, name, registered, cast, frozen, chosen, turns, base_seed)
+        },
     )
