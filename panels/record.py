@@ -13,6 +13,25 @@ from panelist.panels.runtime import runtime_of
 from panelist.panels.tier import Tier
 from panelist.version import __version__
 
+FIELDS = (
+    "package",
+    "benchmark",
+    "tier",
+    "turns",
+    "bank",
+    "bank_sha256",
+    "focal",
+    "model",
+    "checkpoint",
+    "runtime",
+    "partners",
+    "system_prompt",
+    "prompt_sha256",
+    "base_seed",
+    "sampling",
+)
+"""What a run record must say; a reader refuses one that does not."""
+
 
 def run_record(
     focal: Model,

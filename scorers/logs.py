@@ -12,6 +12,7 @@ from inspect_ai.scorer import Score
 from panelist.analysis.table import check_table
 from panelist.panels.chain import CHAIN_KEY, Chain
 from panelist.panels.errors import PanelistError
+from panelist.panels.record import FIELDS
 
 NAN = float("nan")
 
@@ -85,6 +86,12 @@ def _read(path: Path) -> EvalLog:
         raise PanelistError(
             f"{path}: a log of the task {log.eval.task!r}, not of a panel task; give logs of "
             "panelist/panel_hedging"
+        )
+    record = (log.eval.metadata or {})["panelist"]
+    if lacking := [field for field in FIELDS if field not in record]:
+        raise PanelistError(
+            f"{path}: its run record lacks {', '.join(lacking)}; it was made by another version of "
+            f"panelist ({record.get('package', 'unknown')}). Run it again"
         )
     if not log.samples:
         raise PanelistError(

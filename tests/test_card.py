@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import Sample
-from inspect_ai.log import read_eval_log, write_eval_log
+from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from inspect_ai.model import get_model
 
 from panelist.analysis.cells import cells
@@ -24,9 +24,11 @@ from panelist.scorers.logs import read_logs
 from panelist.tasks.panel_hedging import panel_hedging
 
 
-def changed(source: Path, target: Path, *, sample=None, metadata=None, samples=None) -> Path:  # type: ignore[no-untyped-def]
-    """A copy of a log with some of it changed."""
-    log = read_eval_log(str(source))
+def changed(source: Path, target: Path, *, sample=None, metadata=None, samples=None, log=None):  # type: ignore[no-untyped-def]
+    """The path of a copy of a log with some of it changed; `log` and `sample` are functions."""
+    change, log = log, read_eval_log(str(source))
+    if change is not None:
+        change(log)
     if metadata is not None:
         assert log.eval.metadata is not None
         log.eval.metadata["panelist"].update(metadata)
@@ -205,6 +207,13 @@ def test_bad_logs_are_refused(
     other_bank = changed(rehearsal_path, tmp_path / "bank.eval", metadata={"bank_sha256": "f"})
     assert "mixed partner banks" in card(rehearsal_path, other_bank)
     assert "stand twice" in card(rehearsal_path, rehearsal_path)
+
+    def forget(log: EvalLog) -> None:
+        assert log.eval.metadata is not None
+        del log.eval.metadata["panelist"]["base_seed"]
+
+    foreign = changed(rehearsal_path, tmp_path / "foreign.eval", log=forget)
+    assert "its run record lacks base_seed" in card(foreign)
     [log] = inspect_eval(
         Task(dataset=[Sample("hi")], name="other"),
         model=get_model("mockllm/model", custom_outputs=rehearse, memoize=False),
