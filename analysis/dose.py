@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from panelist.analysis.errors import AnalysisError, NotIdentified
-from panelist.analysis.interval import Interval, check_level, t_from_se, t_interval
+from panelist.analysis.interval import (
+    Interval,
+    check_level,
+    level_interval,
+    t_from_se,
+    t_interval,
+)
 from panelist.analysis.shift import MIN_SEEDS
 from panelist.analysis.sufficient import UNITS, Cells, Floats, as_cells, checked
 
@@ -131,7 +137,7 @@ def dose_response(
         measure=c.measure,
         partners=tuple(c.partners[j] for j in order),
         doses=x.mean(axis=0)[order],
-        levels=tuple(t_interval(d[:, j], level) for j in order),
+        levels=tuple(level_interval(d[:, j], c.measure, level) for j in order),
         n_seeds=n,
         slope=slope,
         standardised=_scaled(slope, sd),

@@ -52,7 +52,9 @@ class Floor:
     def summary(self) -> str:
         """One or two sentences."""
         text = f"A/A check ({self.partners[0]} against {self.partners[1]}, the same turns): "
-        if isinstance(self.rel_sd, Interval):
+        if isinstance(self.rel_sd, Interval) and self.rel_sd.high == 0:
+            text += "the two differ less than noise alone usually makes them"
+        elif isinstance(self.rel_sd, Interval):
             text += f"the apparent shift is {self.rel_sd.text(100, 1, ' %')} of the mean"
         else:
             text += "no relative shift can be given"

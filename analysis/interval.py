@@ -65,6 +65,35 @@ def t_interval(seed_values: ArrayLike, level: float = 0.95) -> Interval:
     return t_from_se(mean, se, len(x) - 1, level)
 
 
+def share_interval(seed_values: ArrayLike, level: float = 0.95) -> Interval:
+    """Mean of seed-level shares (S,), in [0, 1], with a Wilson interval clustered by seed.
+
+    Wilson's interval with the number of replies that would give the seed-clustered standard error,
+    p (1 - p) / se^2, and a t quantile on S - 1 degrees of freedom, as Inspect's ``ci_wilson``
+    does. Where all seeds agree there is no such number: every seed then counts as one reply. It
+    never leaves [0, 1] and never has width 0.
+
+    >>> share_interval([1.0] * 15).text(digits=2)
+    '1.00 (95 % interval 0.77 to 1.00)'
+    """
+    x = np.asarray(seed_values, float)
+    if x.ndim != 1 or len(x) < 2 or (x < 0).any() or (x > 1).any():
+        raise AnalysisError(f"shares must be two or more numbers in 0..1, got shape {x.shape}")
+    n, p = len(x), float(x.mean())
+    se = float(x.std(ddof=1) / np.sqrt(n))
+    size = p * (1 - p) / se**2 if se > 1e-12 else float(n)
+    t2 = float(stats.t.ppf((1 + check_level(level)) / 2, n - 1)) ** 2
+    centre = (p + t2 / (2 * size)) / (1 + t2 / size)
+    half = np.sqrt(t2 * (p * (1 - p) / size + t2 / (4 * size**2))) / (1 + t2 / size)
+    low, high = min(p, max(0.0, centre - half)), max(p, min(1.0, centre + half))
+    return Interval(p, float(low), float(high), level, se)
+
+
+def level_interval(seed_values: ArrayLike, measure: str, level: float = 0.95) -> Interval:
+    """Interval of a level: for a label that of a share, for anything else Student's t."""
+    return (share_interval if measure == "label" else t_interval)(seed_values, level)
+
+
 def t_from_se(estimate: float, se: float, df: float, level: float = 0.95) -> Interval:
     """Interval and two-sided p-value from an estimate, its standard error and its df."""
     half = float(stats.t.ppf((1 + check_level(level)) / 2, df)) * se

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from panelist.analysis.errors import AnalysisError, NotIdentified
-from panelist.analysis.interval import Interval, t_interval
+from panelist.analysis.interval import Interval, level_interval
 from panelist.analysis.sufficient import Cells, Floats
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def overall(cells: Cells, *, level: float = 0.95) -> Interval | NotIdentified:
-    """Mean level over partners, each partner counting once, with its t interval over seeds.
+    """Mean level over partners, each partner counting once, with its interval over seeds.
 
     Seeds with a missing cell are left out, so that no partner weighs more.
 
@@ -27,7 +27,20 @@ def overall(cells: Cells, *, level: float = 0.95) -> Interval | NotIdentified:
         return NotIdentified(
             "level", f"{len(complete.seeds)} complete seeds were seen", "two complete seeds or more"
         )
-    return t_interval(complete.matrix().mean(axis=1), level)
+    return level_interval(complete.matrix().mean(axis=1), cells.measure, level)
+
+
+def by_partner(cells: Cells, *, level: float = 0.95) -> dict[str, Interval]:
+    """Level with each partner on the complete seeds; empty under two of them.
+
+    >>> [v.estimate for v in by_partner(Cells.from_arrays([[0, 2], [2, 4]])).values()]
+    [1.0, 3.0]
+    """
+    complete = cells.common()
+    if len(complete.seeds) < 2:
+        return {}
+    columns = zip(complete.partners, complete.matrix().T, strict=True)
+    return {p: level_interval(values, cells.measure, level) for p, values in columns}
 
 
 def partner_turns(table: pd.DataFrame, cells: Cells) -> tuple[Floats, Floats]:

@@ -206,6 +206,15 @@ def plan(
     for name, value in (("power", power), ("alpha", alpha)):
         if not 0 < value < 1:
             raise AnalysisError(f"{name} must lie in (0, 1), got {value}")
+    if power <= alpha:
+        raise AnalysisError(f"power must be above alpha = {alpha}, got {power}")
+    for name, value in (("price", price), ("tokens_per_second", tokens_per_second)):
+        if value is not None and not 0 < value < np.inf:
+            raise AnalysisError(f"{name} must be above 0, got {value}")
+    if noise is None and not counts and base * (1 + shift) > 1:
+        raise AnalysisError(
+            f"a shift of {shift} above a base of {base} is a share above 1; lower one of them"
+        )
     if partners < 2:
         raise AnalysisError(f"partners must be 2 or more, got {partners}")
     if not replies or min(replies) < 1:

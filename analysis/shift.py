@@ -11,7 +11,7 @@ from scipy import stats
 
 from panelist.analysis.errors import AnalysisError, NotIdentified
 from panelist.analysis.extent import SPLITS, Reference, RelativeRange, relative_range
-from panelist.analysis.interval import Interval, check_level, t_interval
+from panelist.analysis.interval import Interval, check_level, level_interval
 from panelist.analysis.pairs import Pairs, log_ratios
 from panelist.analysis.quadratic import quadratic_interval
 from panelist.analysis.sufficient import UNITS, Cells, Floats, as_cells
@@ -36,7 +36,7 @@ class Shift:
     n_dropped: int
     """Seeds left out because some partner has no scored reply there."""
     levels: tuple[Interval, ...]
-    """Level with each partner, t interval on S - 1 df."""
+    """Level with each partner: a share's Wilson interval for labels, Student's t otherwise."""
     shrunken: tuple[float, ...] | None
     """James-Stein levels; None under four partners."""
     tau2: Interval
@@ -227,7 +227,7 @@ def shift(
         n_seeds=n,
         n_replies=int(c.replies.sum()),
         n_dropped=c.dropped_seeds,
-        levels=tuple(t_interval(d[:, j], level) for j in range(k)),
+        levels=tuple(level_interval(d[:, j], c.measure, level) for j in range(k)),
         shrunken=None if shrunken is None else tuple(shrunken.tolist()),
         tau2=tau2,
         rel_sd=relative_sd(tau2, float(m.mean())),

@@ -3,6 +3,10 @@
 ``Y_fp = mu + actor_f + partner_p + relationship_fp``. All cells of one seed share its noise, so
 mean squares of the averaged grid are not enough: every square is over pairs of *different* seeds,
 ``U(x, y) = (sum x . sum y - sum x . y) / (S (S - 1))``, which leaves no noise in.
+
+Held against TripleR's published example `liking_a` (54 x 54, no self-play) by hand: its printed
+components .172, .105, .609, .014 and .080 come out as .1717, .1053, .6088, .0141 and .0795. The
+data are GPL and not part of this package, so no test repeats it.
 """
 
 from __future__ import annotations

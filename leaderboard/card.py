@@ -4,22 +4,25 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pandas as pd
 
 from panelist.analysis import plots
-from panelist.analysis.cells import cells
+from panelist.analysis.cells import Cells, cells
 from panelist.analysis.dose import Dose, dose_response
 from panelist.analysis.errors import NotIdentified
 from panelist.analysis.floor import Floor, floor
-from panelist.analysis.interval import Interval, t_interval
+from panelist.analysis.interval import Interval
 from panelist.analysis.length import LengthControl, length_control
-from panelist.analysis.level import overall, partner_turns
+from panelist.analysis.level import by_partner, overall, partner_turns
 from panelist.analysis.shift import Shift, shift
 from panelist.analysis.table import NO_OUTCOME, STATUSES, replies
 from panelist.panels.errors import PanelistError
-from panelist.scorers.logs import Run
+from panelist.panels.seed import shipped_seeds
+from panelist.panels.tier import find_tier
+from panelist.scorers.logs import SAMPLING_FIELDS, Run
 
 EXAMPLES = 5
 """Replies shown in full."""
@@ -47,8 +50,12 @@ class Card:
     runs: Sequence[Run]
     counts: Mapping[str, int]
     n_seeds: int
+    """Seeds complete for every partner: what the numbers rest on."""
+    n_seen: int
+    """Seeds with any scored reply."""
     partners: tuple[str, ...]
     level: Interval | NotIdentified
+    levels: Mapping[str, Interval]
     shift: Shift | NotIdentified
     floor: Floor | NotIdentified
     dose: Dose | NotIdentified
@@ -76,7 +83,7 @@ class Card:
         return (
             f"{100 * self.level.estimate:.0f} % of replies",
             f"95 % interval {100 * self.level.low:.0f} to {100 * self.level.high:.0f} %, "
-            f"mean over {len(self.partners)} partners",
+            f"mean over {_count(len(self.partners), 'partner')}",
         )
 
     def _moves(self) -> tuple[str, str]:
@@ -87,6 +94,8 @@ class Card:
             return "cannot say", f"{self.shift.rel_sd.summary()} {test}"
         rel = self.shift.rel_sd
         span = f"between 95 % limits {100 * rel.low:.0f} and {100 * rel.high:.0f} % of its level"
+        if rel.high == 0:
+            return "not shown", f"its level varies less than noise alone usually makes it; {test}"
         if self.shift.p >= 0.05:
             return "not shown", f"a noise-corrected SD anywhere {span} fits; {test}"
         if rel.low > 0 and self.n_seeds >= ENOUGH_SEEDS:
@@ -97,8 +106,15 @@ class Card:
         total = sum(self.counts.values())
         failed = sum(self.counts[status] for status in NO_OUTCOME)
         doubts = []
-        if self.run.record["tier"] == "demo":
+        tier = find_tier(self.run.record["tier"])
+        if tier.name == "demo":
             doubts.append("the demo tier is too small to rank anything")
+        elif self.n_seen < (tier.seeds or len(shipped_seeds())):
+            doubts.append(
+                f"the {tier.name} tier has more seeds than the {self.n_seen} that were run"
+            )
+        if self.n_seeds < self.n_seen:
+            doubts.append(f"{self.n_seen - self.n_seeds} seeds lack a reply to some partner")
         if self.run.detector["status"] != "validated":
             doubts.append(f"the detector is {self.run.detector['status']}")
         if isinstance(self.floor, NotIdentified):
@@ -107,8 +123,9 @@ class Card:
             doubts.append(f"the A/A check failed (p = {self.floor.p:.2g})")
         if failed:
             doubts.append(f"{failed} of {total} replies have no outcome")
-        if any(run.status != "success" for run in self.runs):
-            doubts.append("a run did not finish")
+        expected = sum(run.expected for run in self.runs)
+        if total < expected:
+            doubts.append(f"{expected - total} of {expected} replies were never made")
         behind = f"{self.n_seeds} seeds, {total} replies, {failed} without outcome"
         if not isinstance(self.floor, NotIdentified):
             behind += f"; A/A check p = {self.floor.p:.2g}"
@@ -141,6 +158,8 @@ def make_card(runs: Sequence[Run], table: pd.DataFrame, focal: str | None = None
         for partner, of in zip(table["partner"], table["same_turns_as"], strict=True)
         if of
     }
+    if not scored.seeds:
+        raise PanelistError(f"{name}: no seed has a scored reply to every partner; see the logs")
     partners = tuple(p for p in _by_dose(table, scored.partners) if p not in twins)
     apart = scored.select(partners)
     pairs = [(of, twin) for twin, of in twins.items() if of in scored.partners]
@@ -151,15 +170,13 @@ def make_card(runs: Sequence[Run], table: pd.DataFrame, focal: str | None = None
         focal=name,
         runs=[run for run in runs if run.record["focal"] == name],
         counts={status: int((table["status"] == status).sum()) for status in STATUSES},
-        n_seeds=len(scored.seeds),
+        n_seeds=len(apart.common().seeds),
+        n_seen=table.loc[~table["status"].isin(NO_OUTCOME), "seed"].nunique(),
         partners=partners,
         level=overall(apart),
+        levels=by_partner(apart),
         shift=moved,
-        floor=(
-            floor(scored, *pairs[0])
-            if pairs
-            else NotIdentified("A/A check", "no A/A partner was in the run", "the whole bank")
-        ),
+        floor=_floor(scored, pairs, runs),
         dose=(
             dose_response(apart.common(), partner_turns(table, apart.common())[0])
             if doses
@@ -168,13 +185,28 @@ def make_card(runs: Sequence[Run], table: pd.DataFrame, focal: str | None = None
             )
         ),
         length=length_control(table, behaviour="hedging", partners=partners),
-        words={
-            partner: t_interval(values)
-            for partner, values in zip(lengths.partners, lengths.common().matrix().T, strict=True)
-            if len(values) > 1
-        },
+        words=by_partner(lengths),
         examples=_examples(table, partners),
     )
+
+
+def _floor(
+    scored: Cells, pairs: Sequence[tuple[str, str]], runs: Sequence[Run]
+) -> Floor | NotIdentified:
+    """The A/A floor of the first pair, unless it would say nothing."""
+    if not pairs:
+        return NotIdentified("A/A check", "no A/A partner was in the run", "the whole bank")
+    if any(run.record["sampling"].get("temperature") == 0 for run in runs):
+        return NotIdentified(
+            "A/A check",
+            "at temperature 0 the same turns get the same reply",
+            "a temperature above 0",
+        )
+    return floor(scored, *pairs[0])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _by_dose(table: pd.DataFrame, partners: Sequence[str]) -> list[str]:
@@ -218,9 +250,7 @@ def facts(card: Card) -> list[tuple[str, str]]:
     runtime = record["runtime"]
     checkpoint = record["checkpoint"] or {}
     sampling = ", ".join(
-        f"{key} {value}"
-        for key, value in record["sampling"].items()
-        if key in ("temperature", "top_p", "top_k", "max_tokens")
+        f"{key} {value}" for key, value in record["sampling"].items() if key in SAMPLING_FIELDS
     )
     sampling += f", base seed {record['base_seed']}" if record["base_seed"] is not None else ""
     statuses = ", ".join(f"{n} {status}" for status, n in card.counts.items() if n)
@@ -256,21 +286,26 @@ def facts(card: Card) -> list[tuple[str, str]]:
             "detector",
             f"{run.detector['name']} version {run.detector['version']}, {run.detector['status']}",
         ),
-        ("replies", f"{statuses}; {card.n_seeds} seeds"),
+        (
+            "replies",
+            f"{statuses}; {sum(run.expected for run in card.runs)} set out for; {card.n_seeds} of "
+            f"{_count(card.n_seen, 'seed')} complete for every partner",
+        ),
         ("tokens generated", f"{sum(r.output_tokens or 0 for r in card.runs):,}"),
         ("package", f"panelist {record['package']}"),
         ("runs", ", ".join(f"{r.path.name} ({r.status}, {r.created})" for r in card.runs)),
+        ("earlier tries", ", ".join(p.name for r in card.runs for p in r.superseded) or "none"),
     ]
 
 
 def figures(card: Card) -> dict[str, str]:
     """The card's pictures as SVG, by name; those that cannot be drawn are absent."""
     drawn: dict[str, str] = {}
-    if isinstance(card.shift, Shift):
+    if card.levels and isinstance(card.level, Interval):
         drawn["levels"] = plots.forest(
-            _rows(card.shift.partners, card.shift.levels),
+            _rows(tuple(card.levels), tuple(card.levels.values())),
             title="Replies that hedge, by partner",
-            reference=card.shift.mean,
+            reference=card.level.estimate,
             unit=" %",
             scale=100,
             digits=0,
@@ -323,6 +358,7 @@ def to_json(card: Card) -> str:
                 dict(zip(("question", "answer", "behind"), a, strict=True)) for a in card.answers
             ],
             "level": _record(card.level),
+            "levels": {name: _record(value) for name, value in card.levels.items()},
             "shift": _record(card.shift),
             "tau2": _record(card.shift.tau2) if isinstance(card.shift, Shift) else None,
             "relative_sd": _record(card.shift.rel_sd) if isinstance(card.shift, Shift) else None,
@@ -350,6 +386,14 @@ def _record(result: Any) -> Any:
 def write(text: str, path: Path) -> None:
     """Write a file under a temporary name, then rename it: never half a card."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.rename(path)
+    with NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False
+    ) as file:
+        file.write(text)
+    temporary = Path(file.name)
+    try:
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink()
+        raise

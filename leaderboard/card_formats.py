@@ -7,7 +7,6 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from panelist.analysis.shift import Shift
 from panelist.leaderboard.card import Card, facts, figures, summaries
 
 
@@ -52,11 +51,9 @@ def to_terminal(card: Card) -> RenderableType:
 
 
 def _levels(card: Card) -> list[tuple[str, str, str]]:
-    if not isinstance(card.shift, Shift):
-        return []
     return [
         (name, f"{100 * v.estimate:.0f} %", f"{100 * v.low:.0f} to {100 * v.high:.0f} %")
-        for name, v in zip(card.shift.partners, card.shift.levels, strict=True)
+        for name, v in card.levels.items()
     ]
 
 

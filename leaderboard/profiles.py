@@ -9,7 +9,8 @@ from panelist.analysis.profiles import Profiles
 from panelist.analysis.table import BEHAVIOURS
 from panelist.scorers.logs import Run
 
-UNREGISTERED = {"family": "unregistered", "recipe": "unregistered", "base": "unregistered"}
+LABELS = ("family", "recipe", "base")
+"""Taken from the registry; an unregistered checkpoint is a family, recipe and base of its own."""
 
 
 def profiles_of(runs: Sequence[Run], table: pd.DataFrame) -> Profiles:
@@ -20,10 +21,9 @@ def profiles_of(runs: Sequence[Run], table: pd.DataFrame) -> Profiles:
     """
     table = table[table["same_turns_as"] == ""]
     labels = {
-        run.record["focal"]: {
-            key: (run.record["checkpoint"] or UNREGISTERED)[key] for key in UNREGISTERED
-        }
+        run.record["focal"]: {key: run.record["checkpoint"][key] for key in LABELS}
         for run in runs
+        if run.record["checkpoint"]
     }
     measured = [behaviour for behaviour in BEHAVIOURS if behaviour in table.columns]
     return Profiles.from_cells(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from panelist.version import __version__
 
@@ -40,7 +41,11 @@ def card(logs: tuple[Path, ...], output: Path | None, form: str | None, focal: s
     formats = {"html": to_html, "md": to_markdown, "json": to_json}
     if output is not None:
         suffix = output.suffix.lstrip(".").lower()
-        chosen = form or (suffix if suffix in formats else "html")
+        chosen = form or suffix
+        if chosen not in formats:
+            raise click.BadParameter(
+                f"{output.name!r} ends in none of .html, .md, .json; add --format", param_hint="-o"
+            )
         write(formats[chosen](made), output)
     elif form is not None:
         click.echo(formats[form](made))
@@ -74,6 +79,9 @@ def plan(pilot: tuple[Path, ...], **settings: Any) -> None:
     from panelist.analysis.power import plan as planned
 
     if pilot:
+        given = click.get_current_context().get_parameter_source
+        if any(given(name) is ParameterSource.COMMANDLINE for name in ("base", "icc")):
+            raise click.UsageError("--pilot gives base and icc; leave --base and --icc out")
         from panelist.scorers.logs import read_logs
 
         fitted = refit(cells(read_logs(pilot)[1]))
@@ -110,6 +118,10 @@ def compose(
         if not equals:
             raise click.BadParameter(f"{item!r}; write NAME=COST", param_hint="--cost")
     runs, table = read_logs(logs)
+    if unknown := sorted(set(prices) - set(table["focal"])):
+        raise click.BadParameter(f"no such checkpoint in LOGS: {unknown}", param_hint="--cost")
+    if prices and max_cost is None:
+        raise click.UsageError("--cost does nothing without --max-cost")
     panel = composed(profiles_of(runs, table), size, cost=prices or None, max_cost=max_cost)
     click.echo(panel.to_frame().to_string(index=False))
     if isinstance(panel, Panel):
@@ -147,8 +159,11 @@ def main() -> None:
     except click.ClickException as ex:
         ex.show()
         sys.exit(ex.exit_code)
+    except OSError as ex:
+        click.echo(f"Error: {ex.filename2 or ex.filename}: {ex.strerror or ex}", err=True)
+        sys.exit(1)
     except ValueError as ex:
-        if type(ex).__name__ not in ("PanelistError", "AnalysisError"):
+        if type(ex).__name__ != "AnalysisError":
             raise
-        click.echo(f"panelist: {ex}", err=True)
+        click.echo(f"Error: {ex}", err=True)
         sys.exit(1)

@@ -1,6 +1,8 @@
 """The cast: from what the user names to the focal and the partners of a run."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from inspect_ai.model import GenerateConfig, Model, get_model, model_roles
 
@@ -12,6 +14,7 @@ from panelist.panels.checkpoint import (
     find_checkpoint,
     shipped_checkpoints,
 )
+from panelist.panels.embedded import OVERRIDE
 from panelist.panels.errors import PanelistError
 from panelist.panels.partner import Partner
 from panelist.panels.rehearsal import offline
@@ -58,6 +61,8 @@ def focal_checkpoint(model: Model, name: str | None) -> tuple[str, Checkpoint | 
     Raises:
         PanelistError: the user names a checkpoint that is not registered.
     """
+    if name is None and str(model) == EMBEDDED and (override := os.environ.get(OVERRIDE)):
+        return f"embedded:{Path(override).name}", None
     checkpoint = find_checkpoint(name) if name else checkpoint_of(str(model))
     return (checkpoint.name if checkpoint else str(model)), checkpoint
 
@@ -85,12 +90,20 @@ def cast_partners(
     frozen = find_bank(bank)
     if names is None:
         return frozen.partners, frozen
-    wanted = names.split(",") if isinstance(names, str) else list(names)
-    partners = tuple(_partner(name.strip(), frozen) for name in wanted)
+    wanted = list(names) if isinstance(names, (list, tuple)) else str(names).split(",")
+    partners = tuple(_partner(str(name).strip(), frozen) for name in wanted)
     if len({partner.name for partner in partners}) < len(partners):
         raise PanelistError(f"partners: a name stands twice in {wanted}")
     scripted = any(partner.kind == "scripted" for partner in partners)
     return partners, frozen if scripted else None
+
+
+def _check_model(name: str) -> None:
+    """Refuse a model that cannot be made, before anything is spent on its partners."""
+    try:
+        get_model(name)
+    except Exception as ex:
+        raise PanelistError(f"partners: the model {name!r} cannot be made: {ex}") from ex
 
 
 def _partner(name: str, bank: Bank) -> Partner:
@@ -102,6 +115,7 @@ def _partner(name: str, bank: Bank) -> Partner:
         if checkpoint.name == name:
             return Partner(name, "checkpoint", model=checkpoint.model)
     if "/" in name:
+        _check_model(name)
         checkpoint_or_none = checkpoint_of(name)
         label = checkpoint_or_none.name if checkpoint_or_none else name
         return Partner(label, "checkpoint", model=name)

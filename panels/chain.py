@@ -35,6 +35,13 @@ class Turn:
     max_tokens: int | None = None
 
 
+def at_limit(stop_reason: str, output_tokens: int | None, max_tokens: int | None) -> bool:
+    """Whether a turn was cut off; engines that give no reason are judged by their token count."""
+    if stop_reason != "unknown":
+        return stop_reason in ("max_tokens", "model_length")
+    return None not in (output_tokens, max_tokens) and output_tokens >= max_tokens  # type: ignore[operator]
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """A seed and its turns."""

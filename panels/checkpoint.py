@@ -118,6 +118,12 @@ def find_checkpoint(name: str) -> Checkpoint:
     return by_name[name]
 
 
+def reasons(model: str) -> bool:
+    """Whether the registry says that the model string's checkpoint was trained to reason aloud."""
+    checkpoint = checkpoint_of(model)
+    return checkpoint is not None and checkpoint.recipe.startswith("reasoning")
+
+
 def checkpoint_of(model: str) -> Checkpoint | None:
     """The registered checkpoint that an Inspect model string runs, whatever its engine."""
     tail = model.partition("/")[2]

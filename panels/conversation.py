@@ -24,7 +24,16 @@ from inspect_ai.model import (
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import span
 
-from panelist.panels.chain import CHAIN_KEY, Chain, Role, Turn, chain_id, sampling_seed
+from panelist.panels.chain import (
+    CHAIN_KEY,
+    Chain,
+    Role,
+    Turn,
+    at_limit,
+    chain_id,
+    sampling_seed,
+)
+from panelist.panels.checkpoint import reasons
 from panelist.panels.errors import PanelistError
 from panelist.panels.partner import Partner
 from panelist.panels.protocol import (
@@ -77,20 +86,26 @@ async def speak(
         output = await model.generate(
             view(chain.question, chain.turns, role), config=config, **cache
         )
-    text, reasoning = split_reasoning(output.completion)
-    content = output.message.content if output.choices else ""
-    parts = content if isinstance(content, list) else []
-    marked = [part.reasoning for part in parts if isinstance(part, ContentReasoning)]
+    tokens = output.usage.output_tokens if output.usage else None
+    cut = reasons(str(model)) and at_limit(output.stop_reason, tokens, config.max_tokens)
+    text, reasoning = split_reasoning(output.completion, cut=cut and not _marked(output))
     return Turn(
         index=len(chain.turns) + 1,
         role=role,
         speaker=speaker,
         text=text,
-        reasoning="\n".join([*marked, reasoning]).strip(),
+        reasoning="\n".join([*_marked(output), reasoning]).strip(),
         stop_reason=output.stop_reason,
-        output_tokens=output.usage.output_tokens if output.usage else None,
+        output_tokens=tokens,
         max_tokens=config.max_tokens,
     )
+
+
+def _marked(output: ModelOutput) -> list[str]:
+    """Reasoning that the provider has already split off."""
+    content = output.message.content if output.choices else ""
+    parts = content if isinstance(content, list) else []
+    return [part.reasoning for part in parts if isinstance(part, ContentReasoning)]
 
 
 @solver
@@ -155,6 +170,8 @@ def check_turns(turns: int, partners: Sequence[Partner]) -> None:
     Raises:
         PanelistError: fewer than 2 turns, or more than 2 with a scripted partner.
     """
+    if not isinstance(turns, int):
+        raise PanelistError(f"turns: {turns!r} is not a whole number")
     if turns < 2:
         raise PanelistError(f"turns: {turns}; a reply needs at least 2, an opening and an answer")
     scripted = [partner.name for partner in partners if partner.kind == "scripted"]

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 
 from filelock import FileLock
@@ -88,13 +88,19 @@ def released_gguf(scratch: Path) -> Path:
     return gguf
 
 
+def file_sha256(path: Path) -> str:
+    """The hash of a file's content."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
 def check_sha256(path: Path, expected: str) -> None:
     """Refuse a file that is not the known one.
 
     Raises:
         PanelistError: its hash is another.
     """
-    actual = sha256(path.read_bytes()).hexdigest()
+    actual = file_sha256(path)
     if actual != expected:
         raise PanelistError(
             f"{path.name}: sha256 is {actual}, expected {expected}; the download is damaged or is "

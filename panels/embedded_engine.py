@@ -38,7 +38,7 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from panelist.panels.checkpoint import EMBEDDED
-from panelist.panels.embedded import INSTALL_HINT, embedded_model
+from panelist.panels.embedded import INSTALL_HINT, embedded_model, file_sha256
 from panelist.panels.errors import PanelistError
 
 CACHE_GB = 1
@@ -85,6 +85,7 @@ class EmbeddedAPI(ModelAPI):
         scheduler.max_num_seqs = CONNECTIONS
         scheduler.enable_prefix_caching = False  # a cached prefix changes the numbers a little
         weights = embedded_model()
+        self.weights_sha256 = file_sha256(weights) if weights.is_file() else None
         self._engine = openvino_genai.ContinuousBatchingPipeline(
             str(weights), scheduler, "CPU", EXACT | model_args
         )

@@ -29,9 +29,10 @@ def grid(
     usable = tuple(s for s in nested(seeds) if bank is None or bank.covers(s.id))
     if not usable:
         raise PanelistError("the bank covers none of the seeds; was it made for other seeds?")
-    if tier.seeds is not None and len(usable) < tier.seeds:
+    planned = tier.seeds or len(seeds)
+    if len(usable) < planned:
         logger.warning(
-            f"tier {tier.name} takes {tier.seeds} seeds, but the partner bank covers "
+            f"tier {tier.name} takes {planned} seeds, but the partner bank covers "
             f"{len(usable)}; running those"
         )
     samples = [

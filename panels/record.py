@@ -1,6 +1,7 @@
 """The run record: what every log says about the run beside Inspect's own fields."""
 
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 
 from inspect_ai.model import Model
@@ -11,7 +12,6 @@ from panelist.panels.partner import Partner
 from panelist.panels.protocol import BENCHMARK, SAMPLING, SYSTEM_PROMPT, prompt_sha256
 from panelist.panels.runtime import runtime_of
 from panelist.panels.tier import Tier
-from panelist.version import __version__
 
 FIELDS = (
     "package",
@@ -45,7 +45,7 @@ def run_record(
 ) -> dict[str, Any]:
     """JSON-ready facts: benchmark, bank hash, focal, partners, runtime, prompts, sampling."""
     return {
-        "package": __version__,
+        "package": version("panelist"),
         "benchmark": BENCHMARK,
         "tier": tier.name,
         "turns": turns,

@@ -24,7 +24,7 @@ REPLIES = (
 
 def offline(model: Model) -> Model:
     """The model itself, or a rehearsal where it is Inspect's mock without outputs of its own."""
-    if not str(model).startswith("mockllm/") or "custom_outputs" in model.model_args:
+    if not str(model).startswith("mockllm/") or model.model_args.get("custom_outputs"):
         return model
     return get_model(str(model), config=model.config, custom_outputs=rehearse)
 

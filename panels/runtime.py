@@ -30,6 +30,7 @@ class Runtime:
         engine: Inspect provider.
         engine_version: version of the engine's package on this machine.
         dtype, quantization: as given to the engine.
+        weights_sha256: hash of the weights file, where the engine reads a single one.
         chat_template_sha256: hash of the template that turned messages into a prompt.
     """
 
@@ -37,6 +38,7 @@ class Runtime:
     engine_version: str | None = None
     dtype: str | None = None
     quantization: str | None = None
+    weights_sha256: str | None = None
     chat_template_sha256: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,6 +55,7 @@ def runtime_of(model: Model) -> Runtime:
         engine_version=_version(engine),
         dtype=_text(model.model_args.get("dtype", getattr(model.api, "dtype", None))),
         quantization=_text(model.model_args.get("quantization")),
+        weights_sha256=getattr(model.api, "weights_sha256", None),
         chat_template_sha256=sha256(template.encode()).hexdigest() if template else None,
     )
 

@@ -27,8 +27,9 @@ from panelist.panels.chain import CHAIN_KEY, Chain
 from panelist.panels.errors import PanelistError
 from panelist.scorers.hedging_cues import DETECTOR, STATUS, VERSION, Hedging, detect
 from panelist.scorers.reply_status import reply_status
+from panelist.scorers.segment import words
 
-UNSCORED = ("empty", "refused")
+UNSCORED = ("empty", "refused", "error")
 """Statuses without an outcome."""
 
 VALUES = ("hedging", "hedges_per_100_words")
@@ -77,7 +78,8 @@ def hedging() -> Scorer:
         turns = [
             {
                 "turn": turn.index,
-                "status": reply_status(turn),
+                # Nothing was said to reply to: a failure of the chain, not an outcome.
+                "status": reply_status(turn) if words(before.text) else "error",
                 **_features(detect(turn.text)),
                 **_partner_features(detect(before.text)),
             }

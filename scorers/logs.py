@@ -1,7 +1,7 @@
 """Inspect logs to the tidy table of replies (`panelist.analysis.table`), and what was run."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from panelist.panels.record import FIELDS
 
 NAN = float("nan")
 
+SAMPLING_FIELDS = ("temperature", "top_p", "top_k", "max_tokens")
+"""Sampling settings that replies depend on."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -28,7 +31,8 @@ class Run:
         created: ISO time.
         record: the run record.
         detector: name, version and status of the detector.
-        expected: replies the run set out for; found: samples in the log.
+        expected: replies the run set out for; found: those in the log, failed ones included.
+        superseded: logs of earlier tries of the same run, which `inspect eval-retry` went on from.
         output_tokens: tokens generated, None if the engine does not say.
     """
 
@@ -41,6 +45,7 @@ class Run:
     expected: int
     found: int
     output_tokens: int | None
+    superseded: tuple[Path, ...] = ()
 
 
 def read_logs(paths: Sequence[Path]) -> tuple[list[Run], pd.DataFrame]:
@@ -52,14 +57,33 @@ def read_logs(paths: Sequence[Path]) -> tuple[list[Run], pd.DataFrame]:
     """
     runs: list[Run] = []
     rows: list[dict[str, Any]] = []
-    for path in _log_files(paths):
-        log = _read(path)
-        run = _run(path, log)
+    for tries in _tries([(path, _read(path)) for path in _log_files(paths)]):
+        path, log = tries[0]
+        run = replace(_run(path, log), superseded=tuple(path for path, _ in tries[1:]))
         runs.append(run)
         for sample in log.samples or []:
             rows.extend(_rows(run, sample))
     _comparable(runs)
     return runs, check_table(pd.DataFrame(rows))
+
+
+def _tries(logs: list[tuple[Path, EvalLog]]) -> list[list[tuple[Path, EvalLog]]]:
+    """The logs of each run, the most complete first: a retry keeps the task id of what it retries.
+
+    A log given twice is not two tries: it stays in twice, and is refused as such later.
+    """
+    runs: dict[str, list[tuple[Path, EvalLog]]] = {}
+    for path, log in logs:
+        tries = runs.setdefault(log.eval.task_id, [])
+        if any(log.eval.eval_id == other.eval.eval_id for _, other in tries):
+            runs[f"{log.eval.task_id} {path} {len(runs)}"] = [(path, log)]
+        else:
+            tries.append((path, log))
+
+    def complete(item: tuple[Path, EvalLog]) -> tuple[int, str]:
+        return sum(s.error is None for s in item[1].samples or []), item[1].eval.created
+
+    return [sorted(tries, key=complete, reverse=True) for tries in runs.values()]
 
 
 def _log_files(paths: Sequence[Path]) -> list[Path]:
@@ -104,6 +128,12 @@ def _read(path: Path) -> EvalLog:
 def _run(path: Path, log: EvalLog) -> Run:
     samples = log.samples or []
     scores = [score for sample in samples if (score := _score(sample)) is not None]
+    errors = [sample.error.message for sample in samples if sample.error is not None]
+    if len(errors) == len(samples):
+        raise PanelistError(
+            f"{path}: all {len(samples)} samples failed, the first with: {errors[0]}; mend the "
+            "cause and run `inspect eval-retry` on it"
+        )
     if not scores:
         raise PanelistError(
             f"{path}: no hedging scores; score it with "
@@ -122,7 +152,7 @@ def _run(path: Path, log: EvalLog) -> Run:
             "version": said["detector_version"],
             "status": said["detector_status"],
         },
-        expected=(log.results.total_samples if log.results else len(samples)),
+        expected=len(log.eval.dataset.sample_ids or []) * (log.eval.config.epochs or 1),
         found=len(samples),
         output_tokens=sum(used) or None,
     )
@@ -202,17 +232,32 @@ def _comparable(runs: Sequence[Run]) -> None:
     """Refuse to lay runs side by side that measured different things."""
     facts: dict[str, Callable[[Run], str]] = {
         "benchmark versions": lambda run: str(run.record["benchmark"]),
+        "prompts": lambda run: str(run.record["prompt_sha256"]),
         "partner banks": lambda run: str(run.record["bank_sha256"]),
         "detectors": lambda run: f"{run.detector['name']} {run.detector['version']}",
     }
     for what, fact in facts.items():
-        seen: dict[str, Path] = {}
-        for run in runs:
-            if value := fact(run):
-                seen.setdefault(value, run.path)
-        if len(seen) > 1:
-            listed = "; ".join(f"{value} in {path}" for value, path in seen.items())
-            raise PanelistError(
-                f"mixed {what}: {listed}. Replies are compared only within one; give logs of one, "
-                "or re-score (`inspect score`) or re-run the others"
-            )
+        _one(what, runs, fact)
+    for focal in {run.record["focal"] for run in runs}:
+        own = [run for run in runs if run.record["focal"] == focal]
+        _one(f"settings of {focal}", own, _settings)
+
+
+def _settings(run: Run) -> str:
+    """What has to be the same in two runs that one card is about."""
+    record = run.record
+    sampling = {k: v for k, v in record["sampling"].items() if k in SAMPLING_FIELDS}
+    return f"{record['model']}, {sampling}, {record['turns']} turns, {record['runtime']}"
+
+
+def _one(what: str, runs: Sequence[Run], fact: Callable[[Run], str]) -> None:
+    seen: dict[str, Path] = {}
+    for run in runs:
+        if value := fact(run):
+            seen.setdefault(value, run.path)
+    if len(seen) > 1:
+        listed = "; ".join(f"{value} in {path}" for value, path in seen.items())
+        raise PanelistError(
+            f"mixed {what}: {listed}. Replies are compared only within one; give logs of one, "
+            "or re-score (`inspect score`) or re-run the others"
+        )

@@ -7,23 +7,28 @@ silence. A truncated reply keeps its scores.
 import re
 from typing import Literal
 
-from panelist.panels.chain import Turn
+from panelist.panels.chain import Turn, at_limit
 from panelist.scorers.segment import fold, words
 
 Status = Literal["ok", "truncated", "empty", "refused", "error"]
 
-_CANNOT = r"(?:can't|cannot|can not|won't|will not|am unable to|am not able to|must decline to)"
-_ACT = (
-    r"(?:help(?! (?:but|thinking|feeling|noticing|wondering|seeing))|"
-    r"assist|answer|respond|provide|comply|engage|participate|fulfil|fulfill|discuss|"
-    r"continue|support|give (?:you )?(?:advice|an answer|an opinion))"
+_CANNOT = (
+    r"i(?:'m| am)? (?:sorry,? (?:but )?i )?"
+    r"(?:can't|cannot|can not|won't|will not|am unable to|am not able to|must decline to|refuse to)"
+    r"|i(?:'m| am) (?:unable|not able) to|i (?:have to|must) (?:decline|refuse) to"
 )
-_REFUSAL = re.compile(
-    rf"\bi(?:'m| am)? (?:sorry,? (?:but )?i )?{_CANNOT} {_ACT}\b"
-    rf"|\bi(?:'m| am) (?:unable|not able) to {_ACT}\b"
-    rf"|\bi (?:must|have to) (?:decline|refuse)\b",
-    re.IGNORECASE,
+_TASK = (
+    r"(?:help|assist)(?: you)? with (?:that|this|your|the request)"
+    r"|(?:help|assist) you\b|(?:help|assist)(?=[.,;!]|$)"
+    r"|answer (?:that|this|the|your) (?:question|request)"
+    r"|respond to (?:that|this|the|your) (?:question|request)"
+    r"|provide (?:an?|any) (?:answer|opinion|advice|response|recommendation)"
+    r"|(?:comply|fulfil|fulfill|take part|participate|discuss this topic|discuss that topic)\b"
+    r"|give (?:you )?(?:advice|an answer|an opinion)"
 )
+_REFUSAL = re.compile(rf"\b(?:{_CANNOT}) (?:{_TASK})|\A\W*i (?:must )?refuse\b\W*\Z", re.IGNORECASE)
+"""Refusing the task, not a claim: a panelist who "cannot support that view" has answered."""
+
 _HEAD = 200
 """A refusal is announced at the start: only so many characters are searched."""
 
@@ -32,7 +37,7 @@ def reply_status(turn: Turn) -> Status:
     """The status of a turn.
 
     A reply cut off at the limit is truncated; one cut off inside its reasoning shows nothing and
-    is empty. Engines that give no stop reason are judged by their token count.
+    is empty.
     """
     if turn.stop_reason == "content_filter":
         return "refused"
@@ -40,11 +45,6 @@ def reply_status(turn: Turn) -> Status:
         return "empty"
     if _REFUSAL.search(fold(turn.text[:_HEAD])):
         return "refused"
-    at_limit = turn.stop_reason == "unknown" and (
-        turn.max_tokens is not None
-        and turn.output_tokens is not None
-        and turn.output_tokens >= turn.max_tokens
-    )
-    if at_limit or turn.stop_reason in ("max_tokens", "model_length"):
+    if at_limit(turn.stop_reason, turn.output_tokens, turn.max_tokens):
         return "truncated"
     return "ok"

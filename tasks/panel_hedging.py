@@ -46,9 +46,9 @@ def panel_hedging(
     """
     focal = focal_model()
     name, registered = focal_checkpoint(focal, checkpoint)
-    cast, frozen = cast_partners(partners, bank, role_is_given())
+    cast, frozen = cast_partners(partners, str(bank), role_is_given())
     check_turns(turns, cast)
-    chosen = find_tier(tier)
+    chosen = find_tier(str(tier))
     config = SAMPLING.merge(focal.config)
     # The embedded engine honours seeds; others may reject one, so they get it only on request.
     base_seed = 0 if config.seed is None and str(focal) == EMBEDDED else config.seed

@@ -19,6 +19,7 @@ from panelist.analysis.table import KEY, check_table
 from panelist.cli import commands, main
 from panelist.leaderboard.card import make_card, to_json
 from panelist.leaderboard.card_formats import to_html, to_markdown
+from panelist.panels.errors import PanelistError
 from panelist.panels.rehearsal import rehearse
 from panelist.scorers.logs import read_logs
 from panelist.tasks.panel_hedging import panel_hedging
@@ -61,7 +62,7 @@ def test_inspect_and_the_card_agree_on_the_means(rehearsal_path: Path) -> None:
     for partner, level in zip(measured.partners, measured.levels(), strict=True):
         assert by_name[f"{partner} mean"] == pytest.approx(level, abs=1e-12)
     card = make_card(*read_logs([rehearsal_path]))
-    for partner, level in zip(card.shift.partners, card.shift.levels, strict=True):  # type: ignore[union-attr]
+    for partner, level in card.levels.items():
         # One cluster a seed with one (epoch-averaged) value: the same standard error.
         assert by_name[f"{partner} stderr"] == pytest.approx(level.se, rel=1e-9)
 
@@ -101,6 +102,91 @@ def test_failures_are_counted_not_dropped(rehearsal_path: Path, tmp_path: Path) 
     card = make_card(*read_logs([path]))
     assert card.counts["refused"] == 24
     assert "24 of 192 replies have no outcome" in card.answers[2][2]
+
+
+def test_the_seed_count_is_that_of_the_numbers(rehearsal_path: Path, tmp_path: Path) -> None:
+    """Seeds that lack a reply to some partner are left out, and the card says how many."""
+    log = read_eval_log(str(rehearsal_path))
+    seeds = sorted({sample.metadata["seed"] for sample in log.samples or []})
+
+    def spoil(sample) -> None:  # type: ignore[no-untyped-def]
+        if sample.metadata["seed"] in seeds[:3] and sample.metadata["partner"] == "scripted-low":
+            sample.scores["hedging"].metadata["turns"][0]["status"] = "refused"
+
+    card = make_card(*read_logs([changed(rehearsal_path, tmp_path / "some.eval", sample=spoil)]))
+    assert (card.n_seeds, card.n_seen) == (21, 24)
+    assert card.shift.n_seeds == 21  # type: ignore[union-attr]
+    assert "3 seeds lack a reply to some partner" in card.answers[2][2]
+
+
+def test_a_retry_supersedes_what_it_retried(rehearsal_path: Path, tmp_path: Path) -> None:
+    log = read_eval_log(str(rehearsal_path))
+    first = changed(rehearsal_path, tmp_path / "a.eval", samples=(log.samples or [])[:50])
+    second = read_eval_log(str(rehearsal_path))
+    second.eval.eval_id = "another"
+    write_eval_log(second, str(tmp_path / "b.eval"))
+    runs, table = read_logs([tmp_path])
+    assert len(table) == 192
+    assert [run.superseded for run in runs] == [(first,)]
+
+
+def test_an_unfinished_run_says_what_is_missing(rehearsal_path: Path, tmp_path: Path) -> None:
+    log = read_eval_log(str(rehearsal_path))
+    part = changed(rehearsal_path, tmp_path / "part.eval", samples=(log.samples or [])[:160])
+    card = make_card(*read_logs([part]))
+    assert "32 of 192 replies were never made" in card.answers[2][2]
+
+
+def test_mixed_settings_are_refused(rehearsal_path: Path, tmp_path: Path) -> None:
+    def hotter(log: EvalLog) -> None:
+        assert log.eval.metadata is not None
+        log.eval.metadata["panelist"]["sampling"]["temperature"] = 1.5
+        log.eval.task_id = log.eval.eval_id = "hotter"
+
+    other = changed(rehearsal_path, tmp_path / "hot.eval", log=hotter)
+    with pytest.raises(PanelistError, match="mixed settings of mockllm/model"):
+        read_logs([rehearsal_path, other])
+
+
+def test_at_temperature_0_the_floor_is_not_informative(
+    rehearsal_path: Path, tmp_path: Path
+) -> None:
+    def cold(log: EvalLog) -> None:
+        assert log.eval.metadata is not None
+        log.eval.metadata["panelist"]["sampling"]["temperature"] = 0.0
+
+    card = make_card(*read_logs([changed(rehearsal_path, tmp_path / "cold.eval", log=cold)]))
+    assert "at temperature 0" in card.floor.summary()
+
+
+def test_one_live_partner_still_has_its_level(tmp_path: Path) -> None:
+    """One partner: no shift, but a level with an interval inside 0 to 100 %."""
+    [log] = inspect_eval(
+        panel_hedging,
+        task_args={"partners": "self"},
+        model=get_model("mockllm/model", custom_outputs=rehearse, memoize=False),
+        log_dir=str(tmp_path),
+        limit=5,
+        display="none",
+    )
+    card = make_card(*read_logs([Path(log.location)]))
+    [level] = card.levels.values()
+    assert 0 <= level.low <= level.estimate <= level.high <= 1
+    assert level.low < level.high
+    assert "| self | " in to_markdown(card)
+    assert "mean over 1 partner" in to_markdown(card)
+
+
+def test_output_errors_are_one_message(
+    rehearsal_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "card.html").mkdir()
+    target = str(tmp_path / "card.html")
+    assert "card.html" in refused(capsys, monkeypatch, "card", str(rehearsal_path), "-o", target)
+    assert [path.name for path in tmp_path.iterdir()] == ["card.html"]
 
 
 class _Balance(HTMLParser):
@@ -180,7 +266,7 @@ def refused(
         main()
     assert ended.value.code == 1
     error = capsys.readouterr().err
-    assert error.startswith("panelist: ")
+    assert error.startswith("Error: ")
     assert error.count("\n") == 1
     return error
 
@@ -202,9 +288,17 @@ def test_bad_logs_are_refused(
     assert "not a readable Inspect log" in card(garbage)
     empty = changed(rehearsal_path, tmp_path / "empty.eval", samples=[])
     assert "an empty log" in card(empty)
-    old = changed(rehearsal_path, tmp_path / "old.eval", metadata={"benchmark": "0.9"})
+
+    def other_run(log: EvalLog) -> None:
+        log.eval.task_id = log.eval.eval_id = "other"
+
+    old = changed(
+        rehearsal_path, tmp_path / "old.eval", metadata={"benchmark": "0.9"}, log=other_run
+    )
     assert "mixed benchmark versions" in card(rehearsal_path, old)
-    other_bank = changed(rehearsal_path, tmp_path / "bank.eval", metadata={"bank_sha256": "f"})
+    other_bank = changed(
+        rehearsal_path, tmp_path / "bank.eval", metadata={"bank_sha256": "f"}, log=other_run
+    )
     assert "mixed partner banks" in card(rehearsal_path, other_bank)
     assert "stand twice" in card(rehearsal_path, rehearsal_path)
 

@@ -9,6 +9,7 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import GenerateConfig, ModelOutput, ModelUsage, get_model
 
 from panelist.panels.chain import CHAIN_KEY, Chain, Turn, chain_id, sampling_seed
+from panelist.panels.checkpoint import shipped_checkpoints
 from panelist.panels.conversation import view
 from panelist.tasks.panel_hedging import panel_hedging
 
@@ -212,3 +213,29 @@ def test_a_response_cache_never_serves_one_half_of_an_aa_pair_to_the_other(
         )
         assert log.status == "success"
         assert len(calls) == expected  # all generated at first, none the second time
+
+
+def test_a_reply_to_an_empty_opening_has_no_outcome(tmp_path: Path) -> None:
+    def mute_opener(messages: Any, *_: Any) -> ModelOutput:
+        return answer("" if "You speak first." in messages[-1].text else "Perhaps.")
+
+    log = run(tmp_path, mute_opener, partners="self")
+    for sample in log.samples or []:
+        assert sample.scores is not None
+        assert (sample.scores["hedging"].metadata or {})["turns"][0]["status"] == "error"
+
+
+def test_a_reasoning_model_cut_before_its_tag_shows_nothing(tmp_path: Path) -> None:
+    """The template opened the block in the prompt, and the limit came first: no reply."""
+
+    def cut(*_: Any) -> ModelOutput:
+        output = ModelOutput.from_content("mockllm/model", "Okay, perhaps", "max_tokens")
+        output.usage = ModelUsage(output_tokens=384)
+        return output
+
+    [checkpoint] = [c for c in shipped_checkpoints() if c.name == "deepseek-r1-distill-llama-8b"]
+    name = f"mockllm/{checkpoint.model.partition('/')[2]}"
+    model = get_model(name, custom_outputs=cut, memoize=False)
+    [log] = inspect_eval(panel_hedging, model=model, log_dir=str(tmp_path), limit=1, display="none")
+    for chain in chains(log):
+        assert (chain.turns[1].text, chain.turns[1].reasoning) == ("", "Okay, perhaps")

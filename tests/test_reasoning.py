@@ -23,6 +23,11 @@ def test_split(raw: str, visible: str, reasoning: str) -> None:
     assert split_reasoning(raw) == (visible, reasoning)
 
 
+def test_a_reply_cut_inside_an_unmarked_block_is_reasoning() -> None:
+    assert split_reasoning("Okay, so perhaps", cut=True) == ("", "Okay, so perhaps")
+    assert split_reasoning("so it is</think>Yes", cut=True) == ("Yes", "so it is")
+
+
 @given(st.text(alphabet="ab <>/think\n", max_size=80))
 def test_no_mark_of_reasoning_is_left(raw: str) -> None:
     visible, _ = split_reasoning(raw)

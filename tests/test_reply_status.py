@@ -27,6 +27,13 @@ def turn(text: str, stop: str = "stop", tokens: int | None = 5, limit: int | Non
         (turn("I\u2019m sorry, but I can\u2019t help with that."), "refused"),
         (turn("As an AI, I am unable to provide an answer."), "refused"),
         (turn("Anything", stop="content_filter"), "refused"),
+        (turn("I refuse."), "refused"),
+        (turn("I can't assist with that request."), "refused"),
+        (turn("I cannot support that view, because the costs are too high."), "ok"),
+        (turn("I must decline to agree: the plan fails."), "ok"),
+        (turn("I have to refuse the premise. The plan works."), "ok"),
+        (turn("I won't answer for everyone, but cats are better."), "ok"),
+        (turn("I can't engage with the cost argument without figures."), "ok"),
         (turn("Yes. " * 60 + "I cannot help with that."), "ok"),
     ],
 )

@@ -25,6 +25,8 @@ CHECKOUT = Path(__file__).parents[1]
         ({"bank": "v9.jsonl"}, "v9.jsonl: cannot read the partner bank"),
         ({"partners": "nobody"}, "unknown partner 'nobody'"),
         ({"partners": "self,self"}, "a name stands twice"),
+        ({"turns": "abc"}, "turns: 'abc' is not a whole number"),
+        ({"partners": "foo/bar"}, "the model 'foo/bar' cannot be made"),
         ({"turns": 1}, "turns: 1; a reply needs at least 2"),
         ({"turns": 3}, "turns: 3, but scripted-low"),
         ({"checkpoint": "gpt-99"}, "unknown checkpoint 'gpt-99'"),
@@ -83,7 +85,10 @@ def test_inspect_eval_ends_with_one_message_and_a_nonzero_code(tmp_path: Path) -
         cwd=tmp_path,
     )
     assert result.returncode != 0
-    assert "unknown checkpoint 'gpt-99'; did you mean" in result.stdout + result.stderr
+    said = (result.stdout + result.stderr).strip()
+    assert said.startswith("Error: unknown checkpoint 'gpt-99'; did you mean")
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
 
 
 def test_a_task_made_outside_an_evaluation_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
