@@ -208,9 +208,9 @@ def plan(
             raise AnalysisError(f"{name} must lie in (0, 1), got {value}")
     if power <= alpha:
         raise AnalysisError(f"power must be above alpha = {alpha}, got {power}")
-    for name, value in (("price", price), ("tokens_per_second", tokens_per_second)):
-        if value is not None and not 0 < value < np.inf:
-            raise AnalysisError(f"{name} must be above 0, got {value}")
+    for name, optional in (("price", price), ("tokens_per_second", tokens_per_second)):
+        if optional is not None and not 0 < optional < np.inf:
+            raise AnalysisError(f"{name} must be above 0, got {optional}")
     if noise is None and not counts and base * (1 + shift) > 1:
         raise AnalysisError(
             f"a shift of {shift} above a base of {base} is a share above 1; lower one of them"

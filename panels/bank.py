@@ -23,6 +23,9 @@ SCHEMA = 1
 SHIPPED = {"v1": "c5e17b4e4cd1899174c0733100b0c9aba9006a776e85c3b12b9e04dee730afd0"}
 """Banks in the package, with the content hash that each was released under."""
 
+DEFAULT = "v1"
+"""The bank that a run uses unless it names another."""
+
 
 @dataclass(frozen=True)
 class Bank:

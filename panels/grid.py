@@ -4,7 +4,7 @@ from logging import getLogger
 
 from inspect_ai.dataset import MemoryDataset, Sample
 
-from panelist.panels.bank import Bank
+from panelist.panels.bank import DEFAULT, Bank, find_bank
 from panelist.panels.errors import PanelistError
 from panelist.panels.partner import Partner
 from panelist.panels.protocol import BENCHMARK
@@ -26,7 +26,11 @@ def grid(
     Raises:
         PanelistError: no seed is covered by the bank.
     """
-    usable = tuple(s for s in nested(seeds) if bank is None or bank.covers(s.id))
+    # Seeds of the default bank come first in a live run too, so that it meets the same seeds.
+    first = bank or find_bank(DEFAULT)
+    usable = nested(tuple(s for s in seeds if first.covers(s.id)))
+    if bank is None:
+        usable += nested(tuple(s for s in seeds if not first.covers(s.id)))
     if not usable:
         raise PanelistError("the bank covers none of the seeds; was it made for other seeds?")
     planned = tier.seeds or len(seeds)

@@ -11,6 +11,7 @@ Built around arXiv 2606.20632 (Zhang, Wang, Xue, Chu 2026), not a reproduction o
 
 from inspect_ai import Epochs, Task, task
 
+from panelist.panels.bank import DEFAULT
 from panelist.panels.cast import cast_partners, focal_checkpoint, focal_model, role_is_given
 from panelist.panels.checkpoint import EMBEDDED
 from panelist.panels.conversation import check_turns, converse
@@ -27,7 +28,7 @@ def panel_hedging(
     *,
     tier: str = "demo",
     partners: str | list[str] | None = None,
-    bank: str = "v1",
+    bank: str = DEFAULT,
     turns: int = 2,
     checkpoint: str | None = None,
 ) -> Task:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from panelist.panels.bank import Bank
+from panelist.panels.bank import Bank, find_bank
 from panelist.panels.errors import PanelistError
 from panelist.panels.grid import grid
+from panelist.panels.partner import Partner
 from panelist.panels.seed import shipped_seeds
 from panelist.panels.tier import find_tier
 from panelist.tasks.panel_hedging import panel_hedging
@@ -49,6 +50,15 @@ def test_a_bank_for_other_seeds_is_refused() -> None:
 def test_a_paired_prefix_is_complete() -> None:
     task = panel_hedging_dataset()
     assert [sample.metadata["seed"] for sample in task[:4]] == [task[0].metadata["seed"]] * 4
+
+
+def test_a_live_run_meets_the_seeds_of_a_bank_run() -> None:
+    demo, live = find_tier("demo"), (Partner("self", "self"),)
+    bank = find_bank("v1")
+    seeds = [s.metadata["seed"] for s in grid(shipped_seeds(), live, None, demo, "f")]
+    assert len(seeds) == 24
+    frozen = grid(shipped_seeds(), bank.partners[:1], bank, demo, "f")
+    assert seeds == [s.metadata["seed"] for s in frozen]
 
 
 def panel_hedging_dataset() -> list[Any]:
