@@ -1,15 +1,10 @@
 """The card: what one checkpoint's runs say; every number in it comes from `panelist.analysis`."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any
 
 import pandas as pd
 
-from panelist.analysis import plots
 from panelist.analysis.cells import Cells, cells
 from panelist.analysis.dose import Dose, dose_response
 from panelist.analysis.errors import NotIdentified
@@ -22,7 +17,7 @@ from panelist.analysis.table import NO_OUTCOME, STATUSES, replies
 from panelist.panels.errors import PanelistError
 from panelist.panels.seed import shipped_seeds
 from panelist.panels.tier import find_tier
-from panelist.scorers.logs import SAMPLING_FIELDS, Run
+from panelist.scorers.logs import Run
 
 EXAMPLES = 5
 """Replies shown in full."""
@@ -83,7 +78,7 @@ class Card:
         return (
             f"{100 * self.level.estimate:.0f} % of replies",
             f"95 % interval {100 * self.level.low:.0f} to {100 * self.level.high:.0f} %, "
-            f"mean over {_count(len(self.partners), 'partner')}",
+            f"mean over {count(len(self.partners), 'partner')}",
         )
 
     def _moves(self) -> tuple[str, str]:
@@ -205,7 +200,8 @@ def _floor(
     return floor(scored, *pairs[0])
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """The number with its noun: 1 seed, 2 seeds."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
@@ -242,158 +238,3 @@ def _pieces(text: str, spans: Sequence[Sequence[int]]) -> list[tuple[str, bool]]
         pieces += [(text[at:start], False), (text[start:end], True)]
         at = end
     return [piece for piece in [*pieces, (text[at:], False)] if piece[0]]
-
-
-def facts(card: Card) -> list[tuple[str, str]]:
-    """What was run, for the foot of a card."""
-    record, run = card.run.record, card.run
-    runtime = record["runtime"]
-    checkpoint = record["checkpoint"] or {}
-    sampling = ", ".join(
-        f"{key} {value}" for key, value in record["sampling"].items() if key in SAMPLING_FIELDS
-    )
-    sampling += f", base seed {record['base_seed']}" if record["base_seed"] is not None else ""
-    statuses = ", ".join(f"{n} {status}" for status, n in card.counts.items() if n)
-    return [
-        ("checkpoint", f"{card.focal} ({record['model']})"),
-        (
-            "registry",
-            f"family {checkpoint['family']}, base {checkpoint['base']}, recipe "
-            f"{checkpoint['recipe']}, revision {checkpoint['revision']}"
-            if checkpoint
-            else "not registered: family and recipe unknown",
-        ),
-        (
-            "engine",
-            f"{runtime['engine_version'] or runtime['engine']}; dtype "
-            f"{runtime['dtype'] or 'not visible'}; quantization "
-            f"{runtime['quantization'] or 'not visible'}",
-        ),
-        ("chat template sha256", runtime["chat_template_sha256"] or "not visible"),
-        ("sampling", sampling),
-        ("system prompt", record["system_prompt"]),
-        (
-            "benchmark",
-            f"version {record['benchmark']}, tier {record['tier']}, {record['turns']} turns",
-        ),
-        (
-            "partner bank",
-            f"{record['bank']}, sha256 {record['bank_sha256']}"
-            if record["bank"]
-            else "none (live)",
-        ),
-        (
-            "detector",
-            f"{run.detector['name']} version {run.detector['version']}, {run.detector['status']}",
-        ),
-        (
-            "replies",
-            f"{statuses}; {sum(run.expected for run in card.runs)} set out for; {card.n_seeds} of "
-            f"{_count(card.n_seen, 'seed')} complete for every partner",
-        ),
-        ("tokens generated", f"{sum(r.output_tokens or 0 for r in card.runs):,}"),
-        ("package", f"panelist {record['package']}"),
-        ("runs", ", ".join(f"{r.path.name} ({r.status}, {r.created})" for r in card.runs)),
-        ("earlier tries", ", ".join(p.name for r in card.runs for p in r.superseded) or "none"),
-    ]
-
-
-def figures(card: Card) -> dict[str, str]:
-    """The card's pictures as SVG, by name; those that cannot be drawn are absent."""
-    drawn: dict[str, str] = {}
-    if card.levels and isinstance(card.level, Interval):
-        drawn["levels"] = plots.forest(
-            _rows(tuple(card.levels), tuple(card.levels.values())),
-            title="Replies that hedge, by partner",
-            reference=card.level.estimate,
-            unit=" %",
-            scale=100,
-            digits=0,
-            xlabel="% of replies with a hedge; dashed: mean",
-        )
-    if isinstance(card.dose, Dose):
-        drawn["dose"] = plots.dose(
-            _rows(card.dose.partners, card.dose.levels),
-            list(card.dose.doses),
-            title="Dose response",
-            xlabel="hedges per 100 words of the partner's turn",
-            ylabel="% of replies with a hedge",
-            slope=card.dose.slope.estimate,
-            unit=" %",
-            scale=100,
-            digits=0,
-        )
-    if card.words:
-        drawn["words"] = plots.forest(
-            _rows(tuple(card.words), tuple(card.words.values())),
-            title="Words per reply, by partner",
-            digits=0,
-            xlabel="words",
-        )
-    return drawn
-
-
-def _rows(names: Sequence[str], values: Sequence[Interval]) -> list[plots.Row]:
-    return [
-        plots.Row(name, v.estimate, v.low, v.high) for name, v in zip(names, values, strict=True)
-    ]
-
-
-def summaries(card: Card) -> list[tuple[str, str]]:
-    """Each result in words, under its heading."""
-    return [
-        ("Shift", card.shift.summary()),
-        ("A/A floor", card.floor.summary()),
-        ("Dose response", card.dose.summary()),
-        ("Length", card.length.summary()),
-    ]
-
-
-def to_json(card: Card) -> str:
-    """The card's numbers, for programs."""
-    return json.dumps(
-        {
-            "focal": card.focal,
-            "answers": [
-                dict(zip(("question", "answer", "behind"), a, strict=True)) for a in card.answers
-            ],
-            "level": _record(card.level),
-            "levels": {name: _record(value) for name, value in card.levels.items()},
-            "shift": _record(card.shift),
-            "tau2": _record(card.shift.tau2) if isinstance(card.shift, Shift) else None,
-            "relative_sd": _record(card.shift.rel_sd) if isinstance(card.shift, Shift) else None,
-            "omnibus_p": card.shift.p if isinstance(card.shift, Shift) else None,
-            "floor": _record(card.floor),
-            "dose_response": _record(card.dose),
-            "length": _record(card.length),
-            "counts": dict(card.counts),
-            "run": [{**run.record, "detector": run.detector, "id": run.id} for run in card.runs],
-        },
-        indent=1,
-        ensure_ascii=False,
-        allow_nan=False,
-    )
-
-
-def _record(result: Any) -> Any:
-    """A result as JSON-ready rows; what is not a number is null."""
-    if isinstance(result, Interval):
-        return {"estimate": result.estimate, "low": result.low, "high": result.high}
-    frame = result.to_frame()
-    return json.loads(frame.to_json(orient="records", double_precision=15))
-
-
-def write(text: str, path: Path) -> None:
-    """Write a file under a temporary name, then rename it: never half a card."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False
-    ) as file:
-        file.write(text)
-    temporary = Path(file.name)
-    try:
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink()
-        raise

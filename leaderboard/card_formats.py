@@ -1,13 +1,20 @@
-"""A card as HTML, Markdown or a terminal table (JSON is `panelist.leaderboard.card.to_json`)."""
+"""A card as HTML, Markdown, JSON or a terminal table, and how it is written to a file."""
 
+import json
 from importlib.resources import files
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from panelist.leaderboard.card import Card, facts, figures, summaries
+from panelist.analysis.interval import Interval
+from panelist.analysis.shift import Shift
+from panelist.leaderboard.card import Card
+from panelist.leaderboard.card_contents import facts, figures, summaries
 
 
 def to_html(card: Card) -> str:
@@ -36,6 +43,40 @@ def to_markdown(card: Card) -> str:
     return "\n".join(lines) + "\n"
 
 
+def to_json(card: Card) -> str:
+    """The card's numbers, for programs."""
+    return json.dumps(
+        {
+            "focal": card.focal,
+            "answers": [
+                dict(zip(("question", "answer", "behind"), a, strict=True)) for a in card.answers
+            ],
+            "level": _record(card.level),
+            "levels": {name: _record(value) for name, value in card.levels.items()},
+            "shift": _record(card.shift),
+            "tau2": _record(card.shift.tau2) if isinstance(card.shift, Shift) else None,
+            "relative_sd": _record(card.shift.rel_sd) if isinstance(card.shift, Shift) else None,
+            "omnibus_p": card.shift.p if isinstance(card.shift, Shift) else None,
+            "floor": _record(card.floor),
+            "dose_response": _record(card.dose),
+            "length": _record(card.length),
+            "counts": dict(card.counts),
+            "run": [{**run.record, "detector": run.detector, "id": run.id} for run in card.runs],
+        },
+        indent=1,
+        ensure_ascii=False,
+        allow_nan=False,
+    )
+
+
+def _record(result: Any) -> Any:
+    """A result as JSON-ready rows; what is not a number is null."""
+    if isinstance(result, Interval):
+        return {"estimate": result.estimate, "low": result.low, "high": result.high}
+    frame = result.to_frame()
+    return json.loads(frame.to_json(orient="records", double_precision=15))
+
+
 def to_terminal(card: Card) -> RenderableType:
     """The three answers and the levels, for `rich`."""
     answers = Table.grid(padding=(0, 2))
@@ -60,3 +101,19 @@ def _levels(card: Card) -> list[tuple[str, str, str]]:
 def _plain(text: str) -> str:
     """Text that Markdown does not take for markup."""
     return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def write(text: str, path: Path) -> None:
+    """Write a file under a temporary name, then rename it: never half a card."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False
+    ) as file:
+        file.write(text)
+    temporary = Path(file.name)
+    try:
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink()
+        raise

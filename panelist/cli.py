@@ -33,8 +33,14 @@ def card(logs: tuple[Path, ...], output: Path | None, form: str | None, focal: s
     """
     from rich.console import Console
 
-    from panelist.leaderboard.card import make_card, to_json, write
-    from panelist.leaderboard.card_formats import to_html, to_markdown, to_terminal
+    from panelist.leaderboard.card import make_card
+    from panelist.leaderboard.card_formats import (
+        to_html,
+        to_json,
+        to_markdown,
+        to_terminal,
+        write,
+    )
     from panelist.scorers.logs import read_logs
 
     made = make_card(*read_logs(logs), focal=focal)

@@ -17,8 +17,8 @@ from inspect_ai.model import get_model
 from panelist.analysis.cells import cells
 from panelist.analysis.table import KEY, check_table
 from panelist.cli import commands, main
-from panelist.leaderboard.card import make_card, to_json
-from panelist.leaderboard.card_formats import to_html, to_markdown
+from panelist.leaderboard.card import make_card
+from panelist.leaderboard.card_formats import to_html, to_json, to_markdown
 from panelist.panels.errors import PanelistError
 from panelist.panels.rehearsal import rehearse
 from panelist.scorers.logs import read_logs
