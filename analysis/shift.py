@@ -164,11 +164,18 @@ def hotelling(d: ArrayLike) -> tuple[float, tuple[int, int], float]:
 
 
 def shrink(levels: Floats, v: float) -> Floats | None:
-    """James-Stein levels towards their mean, None under four partners (method.md 4b.6)."""
+    """James-Stein levels towards their mean, None under four partners (method.md 4b.6).
+
+    Levels that agree are shrunken already:
+
+    >>> shrink(np.array([0.5, 0.5, 0.5, 0.5]), 0.1).tolist()
+    [0.5, 0.5, 0.5, 0.5]
+    """
     k = len(levels)
     if k < 4:
         return None
-    weight = max(0.0, 1 - (k - 3) * v / ((k - 1) * levels.var(ddof=1)))
+    noise, spread = (k - 3) * v, (k - 1) * float(levels.var(ddof=1))
+    weight = 1 - noise / spread if spread > noise else 0.0
     out: Floats = levels.mean() + weight * (levels - levels.mean())
     return out
 
