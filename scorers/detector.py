@@ -1,0 +1,51 @@
+"""What a detector is: one interface for the whole ladder of cues, learned model and judge."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import pandas as pd
+
+Behaviour = Literal["hedging", "repair", "challenge"]
+
+BEHAVIOURS: tuple[Behaviour, ...] = ("hedging", "repair", "challenge")
+
+COLUMNS = ("probability", "label", "spans", "version")
+"""Columns of a detector's table, one row a text.
+
+| column | type | meaning |
+|---|---|---|
+| probability | float in [0, 1] | that a reader would say the behaviour is there; comparable within a detector only; NaN if the text has no words |
+| label | bool | whether the detector says so (probability at or above its threshold) |
+| spans | list of (start, end) | characters that the label rests on, in order, non-overlapping; may be empty |
+| version | str | the detector's version |
+"""
+
+
+class Detector(Protocol):
+    """Text, and the turn before it, to a score."""
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """What it detects."""
+
+    @property
+    def name(self) -> str:
+        """Such as "hedging-cues"; the same name and version always give the same scores."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever a score could."""
+
+    def score(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> pd.DataFrame:
+        """Score replies.
+
+        Args:
+            texts: N replies.
+            contexts: for each, the turn before it, by another speaker; "" where there is none.
+
+        Returns:
+            N rows in the order of `texts`, with `COLUMNS`.
+
+        Raises:
+            ValueError: contexts are given, but not one for each text.
+        """
