@@ -15,17 +15,18 @@ after it reads only it.
 | seed, domain | str | the cluster, and its topic |
 | replicate | int | 1-based |
 | turn | int | position in the chain; the reply (primary outcome) is the focal's first |
-| status | str | ok, truncated, empty, refused, error |
+| status | str | ok, truncated, empty, refused, not_english, error |
 | words, window_words | float | words of the reply; of its opening window |
 | partner_words, partner_hedging_cues | float | words and cues of the turn replied to |
 | hedging, repair, challenge | float | 0 or 1: the behaviour is there |
+| <behaviour>_score | float | the detector's probability, 0 to 1 (optional) |
 | <behaviour>_cues, <behaviour>_window_cues | float | counts, whole reply and opening window |
 | <behaviour>_sentences, sentences | float | sentences that hold the behaviour; sentences |
 | text, partner_text | str | what was said (optional) |
 | spans | object | cue spans in text, characters (optional) |
 
-`(focal, partner, seed, replicate, turn)` is unique. An empty, refused or failed reply has NaN
-outcomes; a truncated one keeps its own.
+`(focal, partner, seed, replicate, turn)` is unique. An empty, refused, non-English or failed reply
+has NaN outcomes; a truncated one keeps its own.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ KEY = ["focal", "partner", "seed", "replicate", "turn"]
 
 BEHAVIOURS = ("hedging", "repair", "challenge")
 
-STATUSES = ("ok", "truncated", "empty", "refused", "error")
+STATUSES = ("ok", "truncated", "empty", "refused", "not_english", "error")
 
-NO_OUTCOME = ("empty", "refused", "error")
+NO_OUTCOME = ("empty", "refused", "not_english", "error")
 """Statuses whose outcomes are missing."""
 
 REQUIRED = [

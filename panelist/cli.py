@@ -1,4 +1,4 @@
-"""The command line: card, plan, compose, checkpoints, embedded."""
+"""The command line: card, plan, compose, checkpoints, embedded, label, train, validate."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from panelist.cli_train import train
+from panelist.cli_validate import validate
 from panelist.version import __version__
 
 
@@ -154,6 +156,10 @@ def embedded(hf: Path | None) -> None:
     from panelist.panels.embedded_hf import export_hf
 
     click.echo(export_hf(hf) if hf else embedded_model())
+
+
+commands.add_command(train)
+commands.add_command(validate)
 
 
 def main() -> None:

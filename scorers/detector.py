@@ -1,9 +1,11 @@
 """What a detector is: one interface for the whole ladder of cues, learned model and judge."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 Behaviour = Literal["hedging", "repair", "challenge"]
 
@@ -15,7 +17,7 @@ COLUMNS = ("probability", "label", "spans", "version")
 | column | type | meaning |
 |---|---|---|
 | probability | float in [0, 1] | that a reader would say the behaviour is there; comparable within a detector only; NaN if the text has no words |
-| label | bool | whether the detector says so (probability at or above its threshold) |
+| label | bool | whether the detector says so: by its threshold, or by a cue |
 | spans | list of (start, end) | characters that the label rests on, in order, non-overlapping; may be empty |
 | version | str | the detector's version |
 """
@@ -36,7 +38,7 @@ class Detector(Protocol):
     def version(self) -> str:
         """Changes whenever a score could."""
 
-    def score(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> pd.DataFrame:
+    def score(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> "pd.DataFrame":
         """Score replies.
 
         Args:
@@ -49,3 +51,16 @@ class Detector(Protocol):
         Raises:
             ValueError: contexts are given, but not one for each text.
         """
+
+
+def paired(texts: Sequence[str], contexts: Sequence[str] | None) -> list[tuple[str, str]]:
+    """Each text with its context, "" where there is none.
+
+    Raises:
+        ValueError: as `Detector.score` says.
+    """
+    if contexts is None:
+        return [(text, "") for text in texts]
+    if len(contexts) != len(texts):
+        raise ValueError(f"{len(contexts)} contexts for {len(texts)} texts; give one for each")
+    return list(zip(texts, contexts, strict=True))

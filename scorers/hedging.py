@@ -1,6 +1,7 @@
 """The hedging scorer: an Inspect scorer over the chains that a panel task leaves in the store.
 
-`inspect score LOG --scorer panelist/hedging` re-scores a log without generating again.
+`inspect score LOG --scorer panelist/hedging` re-scores a log without generating again; with
+`-S detector=hedging-cues` by another detector.
 """
 
 from collections import defaultdict
@@ -25,11 +26,13 @@ from inspect_ai.solver import TaskState
 
 from panelist.panels.chain import CHAIN_KEY, Chain
 from panelist.panels.errors import PanelistError
-from panelist.scorers.hedging_cues import DETECTOR, STATUS, VERSION, Hedging, detect
+from panelist.scorers.cues import Cues, detect
+from panelist.scorers.detectors import detector as named
 from panelist.scorers.reply_status import reply_status
 from panelist.scorers.segment import words
+from panelist.scorers.validation_report import status_of
 
-UNSCORED = ("empty", "refused", "error")
+UNSCORED = ("empty", "refused", "not_english", "error")
 """Statuses without an outcome."""
 
 VALUES = ("hedging", "hedges_per_100_words")
@@ -59,12 +62,23 @@ def by_partner() -> Metric:
 
 
 @scorer(metrics={value: [by_partner()] for value in VALUES})
-def hedging() -> Scorer:
-    """Hedging in the reply (the focal's first turn), by the cue detector.
+def hedging(detector: str = "hedging-learned") -> Scorer:
+    """Hedging in the reply (the focal's first turn).
 
-    The score's metadata holds one record per focal turn, with status, counts and cue spans; an
-    empty or refused reply is NaN, which Inspect counts as unscored.
+    The score's metadata names the detector, its version and its status (`validation_report`), and
+    holds one record per focal turn with status, label, probability, cue counts and spans. An empty,
+    refused or non-English reply is NaN, which Inspect counts as unscored.
+
+    Args:
+        detector: a shipped detector of hedging, "hedging-learned" or "hedging-cues". Cue counts are
+            there with either.
     """
+    chosen = named(detector)
+    if chosen.behaviour != "hedging":
+        raise PanelistError(
+            f"detector {detector!r}: it detects {chosen.behaviour}; give hedging-learned or "
+            "hedging-cues"
+        )
 
     async def score(state: TaskState, target: Target) -> Score:
         data = state.store.get(CHAIN_KEY)
@@ -75,30 +89,37 @@ def hedging() -> Scorer:
             )
         chain = Chain.from_dict(data)
         replies = [(before, turn) for before, turn in pairwise(chain.turns) if turn.role == "focal"]
+        scored = chosen.score(
+            [turn.text for _, turn in replies], [before.text for before, _ in replies]
+        )
         turns = [
             {
                 "turn": turn.index,
                 # Nothing was said to reply to: a failure of the chain, not an outcome.
                 "status": reply_status(turn) if words(before.text) else "error",
+                "label": bool(row.label),
+                "probability": float(row.probability),
                 **_features(detect(turn.text)),
                 **_partner_features(detect(before.text)),
             }
-            for before, turn in replies
+            for (before, turn), row in zip(replies, scored.itertuples(), strict=True)
         ]
-        reply = replies[0][1]
-        first = detect(reply.text)
-        numbers = (float(first.hedged), first.per_100_words)
-        if turns[0]["status"] in UNSCORED:
+        first = turns[0]
+        numbers = (float(first["label"]), detect(replies[0][1].text).per_100_words)
+        if first["status"] in UNSCORED:
             numbers = (nan, nan)
         return Score(
             value=dict(zip(VALUES, numbers, strict=True)),
-            answer=reply.text,
-            explanation=f"{turns[0]['status']}: {first.cues} cues in {first.words} words",
+            answer=replies[0][1].text,
+            explanation=(
+                f"{first['status']}: probability {first['probability']:.2f}, "
+                f"{first['cues']} cues in {first['words']} words"
+            ),
             metadata={
                 "behaviour": "hedging",
-                "detector": DETECTOR,
-                "detector_version": VERSION,
-                "detector_status": STATUS,
+                "detector": chosen.name,
+                "detector_version": chosen.version,
+                "detector_status": status_of("hedging", chosen.name, chosen.version),
                 "turns": turns,
             },
         )
@@ -106,17 +127,17 @@ def hedging() -> Scorer:
     return score
 
 
-def _features(found: Hedging) -> dict[str, object]:
+def _features(found: Cues) -> dict[str, object]:
     return {
         "words": found.words,
         "cues": found.cues,
         "spans": [list(span) for span in found.spans],
         "sentences": found.sentences,
-        "hedged_sentences": found.hedged_sentences,
+        "hedged_sentences": found.cued_sentences,
         "window_words": found.window_words,
         "window_cues": found.window_cues,
     }
 
 
-def _partner_features(found: Hedging) -> dict[str, object]:
+def _partner_features(found: Cues) -> dict[str, object]:
     return {"partner_words": found.words, "partner_cues": found.cues}

@@ -2,24 +2,65 @@
 
 import re
 
-_WORD = re.compile(r"[^\W_]+(?:['\u2019\-][^\W_]+)*")
-_BREAK = re.compile(r"(?<=[.!?])[\"')\]\u201d\u2019]*\s+|\n+")
-_FOREIGN = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`|^[ \t]*>.*$", re.DOTALL | re.MULTILINE)
-_FOLD = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00a0": " ", "\u2011": "-"})
+_WORD = re.compile(r"[^\W_]+(?:['\-][^\W_]+)*")
+_BREAK = re.compile(r"(?<=[.!?])[\"')\]\u201d]*\s+|\n+")
+_FOLD = str.maketrans(
+    {
+        "\u2019": "'",
+        "\u2018": "'",
+        "\u02bc": "'",
+        "\u00a0": " ",
+        "\u202f": " ",
+        "\u2010": "-",
+        "\u2011": "-",
+    }
+)
+
+QUOTE_LIMIT = 400
+"""The longest quotation, in characters: a quotation mark that finds no partner is punctuation."""
+
+_INSIDE = rf"{{1,{QUOTE_LIMIT}}}?"
+_REASONING_CODE = (
+    r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)"
+    r"|```.*?(?:```|\Z)"
+    r"|`[^`\n]+`"
+    r"|^[ \t]*>[^\n]*"
+)
+_QUOTATION = (
+    rf'|"[^"\n]{_INSIDE}"'
+    # No opening mark inside: a row of them would be searched again from each.
+    rf"|\u201c[^\u201c\u201d\n]{_INSIDE}\u201d"
+    rf"|\u00ab[^\u00ab\u00bb\n]{_INSIDE}\u00bb"
+)
+_FOREIGN = re.compile(_REASONING_CODE + _QUOTATION, re.DOTALL | re.MULTILINE)
+_NOT_PROSE = re.compile(_REASONING_CODE, re.DOTALL | re.MULTILINE)
 
 
 def fold(text: str) -> str:
-    """Curly apostrophes, non-breaking spaces and hyphens made plain, one character for one."""
+    """Curly apostrophes, narrow spaces and hyphens made plain, one character for one."""
     return text.translate(_FOLD)
 
 
 def own_prose(text: str) -> str:
-    """The text with code and block quotes blanked, at the same offsets."""
-    return _FOREIGN.sub(lambda m: re.sub(r"\S", " ", m.group()), text)
+    """The text with what is not the speaker's own prose blanked, at the same offsets.
+
+    Reasoning blocks, code, block quotes and quotations ("double", “curly” or «angle» marks, on one
+    line): a hedge inside a quotation of the partner is not the speaker's hedge. Marks around the
+    whole text are not a quotation.
+
+    >>> own_prose('You say "perhaps it is", I say no.').split()
+    ['You', 'say', ',', 'I', 'say', 'no.']
+    """
+    own = _FOREIGN.sub(_blank, text)
+    return own if _WORD.search(own) else _NOT_PROSE.sub(_blank, text)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return re.sub(r"[^\s]", " ", match.group())
 
 
 def words(text: str) -> list[tuple[int, int]]:
-    """The spans of the words: "don't" and "well-known" are one word each."""
+    """The spans of the words of a folded text: "don't" and "well-known" are one word each."""
     return [match.span() for match in _WORD.finditer(text)]
 
 

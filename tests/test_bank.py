@@ -10,7 +10,7 @@ from panelist.panels.bank import SHIPPED, find_bank, read_bank, write_bank
 from panelist.panels.errors import PanelistError
 from panelist.panels.partner import Partner
 from panelist.panels.seed import shipped_seeds
-from panelist.scorers.hedging_cues import detect
+from panelist.scorers.cues import detect
 
 LEVELS = ("scripted-low", "scripted-neutral", "scripted-high")
 
