@@ -7,6 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from panelist.cli_label import label
 from panelist.cli_train import train
 from panelist.cli_validate import validate
 from panelist.version import __version__
@@ -158,6 +159,7 @@ def embedded(hf: Path | None) -> None:
     click.echo(export_hf(hf) if hf else embedded_model())
 
 
+commands.add_command(label)
 commands.add_command(train)
 commands.add_command(validate)
 

@@ -80,11 +80,19 @@ class Refittable(LearnedDetector):
 
     def without(self, corpus: str) -> LearnedDetector:
         """The same kind of detector, fitted without a corpus family."""
+        return self._fitted(without=corpus)
+
+    def within(self, corpus: str) -> LearnedDetector | None:
+        """The same kind, fitted on the train file of one more set too; None if it is not there."""
+        if not (self._labels / self.behaviour / f"{corpus}.train.jsonl").is_file():
+            return None
+        return self._fitted(within=corpus)
+
+    def _fitted(self, **sets: str) -> LearnedDetector:
         from panelist.scorers.training import fit, rows
 
-        return LearnedDetector(
-            self.behaviour, fit(self.behaviour, rows(self.behaviour, self._labels, corpus))
-        )
+        model = fit(self.behaviour, rows(self.behaviour, self._labels, **sets))
+        return LearnedDetector(self.behaviour, model)
 
 
 def weights(behaviour: Behaviour) -> str:

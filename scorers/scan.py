@@ -84,7 +84,7 @@ def decode(data, start, end, text, points, kinds):  # type: ignore[no-untyped-de
         elif kinds[c] & WORD:
             code = LETTER
         elif kinds[c] & SPACE:
-            code = 32
+            code = 31  # white space, but none of those that are looked for by name
         else:
             code = OTHER
         special |= (code == OPEN) | (code == OPEN_ANGLE)

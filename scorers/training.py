@@ -114,15 +114,23 @@ PLANS: Final[Mapping[Behaviour, Plan]] = {
 }
 
 
-def rows(behaviour: Behaviour, labels: Path, without: str = "") -> list[Row]:
-    """The labelled replies of a behaviour's plan, but for those of one corpus family.
+def rows(behaviour: Behaviour, labels: Path, without: str = "", within: str = "") -> list[Row]:
+    """The labelled replies of a behaviour's plan.
+
+    Args:
+        behaviour: whose plan.
+        labels: folder of labelled sets.
+        without: a corpus family to leave out.
+        within: a set that is not in the plan to fit on too, with an expert of its own: what
+            in-corpus training would give. Never for shipped weights.
 
     Raises:
         PanelistError: a train file of the plan is missing or damaged.
     """
     plan = PLANS[behaviour]
     found = []
-    for corpus, (expert, weight) in plan.corpora.items():
+    corpora = dict(plan.corpora) | ({within: (within, 1.0)} if within else {})
+    for corpus, (expert, weight) in corpora.items():
         if family(corpus) == without:
             continue
         table = read_set(labels / behaviour / f"{corpus}.train.jsonl").table
@@ -211,7 +219,7 @@ def _gate(given: Sequence[Row], experts: Sequence[str]) -> list[dict[str, float]
     y = np.array([[row.expert == expert for expert in experts] for row in given], dtype=float)
     # Balanced: how much of each kind of talk was labelled says nothing of what will be scored.
     even = (y / y.sum(axis=0)).sum(axis=1) * len(given) / len(experts)
-    beta = _logistic(_matrix(seen, names), y, even, 30.0)
+    beta = _logistic(_matrix(seen, names), y, even, 3.0)
     return [dict(zip([*names, "bias"], column, strict=True)) for column in beta.T]
 
 

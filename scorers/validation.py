@@ -4,7 +4,8 @@ A detector may say more than `panelist.scorers.detector.Detector` asks:
 
 - `trained_on: frozenset[str]`, the corpora it was fitted on, by family ("mrda", not "mrda_q");
   absent or empty for a detector that was not fitted;
-- `without(corpus: str) -> Detector`, the same kind of detector fitted without that family.
+- `without(corpus: str) -> Detector`, the same kind of detector fitted without that family;
+- `within(corpus: str) -> Detector | None`, the same kind fitted on that set's train file too.
 
 A set of a corpus that it was not trained on needs no second fit: the detector itself is already
 out of corpus there.
@@ -199,6 +200,7 @@ class _Examined:
         self.trained_on = {family(corpus) for corpus in getattr(detector, "trained_on", ())}
         self.scores: list[dict[str, Any]] = []
         self.transfer: list[dict[str, Any]] = []
+        self.in_corpus: list[dict[str, Any]] = []
         self._transfer_auc: list[Floats] = []
         self._fitted: dict[str, Detector] = {}
 
@@ -227,6 +229,7 @@ class _Examined:
                 whole = measured
         if sample.set.split != "rated":
             self._examine_transfer(sample, whole)
+            self._examine_in_corpus(sample)
 
     def _examine_transfer(self, sample: _Sample, whole: dict[str, Floats]) -> None:
         corpus = family(sample.set.corpus)
@@ -242,6 +245,17 @@ class _Examined:
         self.transfer.append({"corpus": sample.set.corpus, "how": how, "measures": measures})
         if "auc" in measured:
             self._transfer_auc.append(measured["auc"])
+
+    def _examine_in_corpus(self, sample: _Sample) -> None:
+        """What training on a set's own train file would give, where the detector has none of it."""
+        corpus = sample.set.corpus
+        if family(corpus) in self.trained_on or not hasattr(self.detector, "within"):
+            return
+        if (fitted := self.detector.within(corpus)) is not None:
+            table, _ = _score(fitted, sample.set)
+            measured = sample.measure(table, np.arange(len(table)))
+            measures = {name: summarise(values).to_dict() for name, values in measured.items()}
+            self.in_corpus.append({"corpus": corpus, "measures": measures})
 
     def _without(self, corpus: str) -> Detector:
         """The detector fitted without a corpus, once for all its sibling sets."""
@@ -268,6 +282,7 @@ class _Examined:
             "scores": self.scores,
             "transfer": self.transfer,
             "transfer_mean": mean,
+            "in_corpus": self.in_corpus,
         }
 
 

@@ -36,7 +36,10 @@ def found(text: str) -> list[tuple[str, str]]:
         ("it might be", [("modal", "might be")]),
         ("it might  well\nbe", [("modal", "might  well\nbe")]),
         ("it might, be", []),
-        ("about $5 and about half of it and about it", [("about", "about $5"), ("about", "about half")]),
+        (
+            "about $5 and about half of it and about it",
+            [("about", "about $5"), ("about", "about half")],
+        ),
         ("as soon as possible", []),
         ("as good as possible", [("any", "as good as"), ("any", "possible")]),
         ("mayor, maybe", []),

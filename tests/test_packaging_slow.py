@@ -29,6 +29,10 @@ def test_the_wheel_runs_outside_the_checkout(tmp_path: Path) -> None:
         "panelist/panels/data/seeds.jsonl",
         "panelist/panels/data/checkpoints.yaml",
         "panelist/leaderboard/card.html",
+        "panelist/scorers/label.html",
+        "panelist/scorers/validation.json",
+        "panelist/scorers/data/hedging.lexicon",
+        "panelist/scorers/data/repair.weights.tsv",
     ):
         assert needed in names
     assert not any(name.startswith("tests/") for name in names)
