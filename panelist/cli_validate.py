@@ -30,6 +30,8 @@ DIFF_LINES = 40
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Markdown, here.")
 @click.option("--split", type=click.Choice(["test", "heldout"]), default="test", show_default=True)
 @click.option("--detector", "names", multiple=True, metavar="NAME", help="Only this one.")
+@click.option("--judge", metavar="MODEL", help="An LLM judge too: an Inspect model string.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many rows of each set.")
 @click.option("--check", is_flag=True, help="Write nothing; fail if the reports would change.")
 def validate(
     labels: Path | None,
@@ -37,6 +39,8 @@ def validate(
     output: Path | None,
     split: str,
     names: tuple[str, ...],
+    judge: str | None,
+    limit: int | None,
     check: bool,
 ) -> None:
     """Hold the detectors against human labels and compute their status.
@@ -51,7 +55,7 @@ def validate(
     from panelist.scorers.validation import run
     from panelist.scorers.validation_report import statuses_json, to_json, to_markdown
 
-    whole = split == "test" and not names
+    whole = split == "test" and not names and judge is None and limit is None
     if check and not (whole and output is None and json_file is None):
         raise click.UsageError("--check takes no option but --labels")
     root = checkout()
@@ -60,9 +64,10 @@ def validate(
     folder = labels or _default_labels(root)
     results = run(
         folder,
-        _detectors(names, folder),
+        [*_detectors(names, folder), *_judges(judge)],
         lambda sets: tqdm(sets, desc="labelled sets", unit="set", file=sys.stderr, disable=None),
         split=split,
+        limit=limit,
     )
     made = {"VALIDATION.md": to_markdown(results), "validation.json": statuses_json(results)}
     if check:
@@ -116,6 +121,16 @@ def _detectors(names: tuple[str, ...], labels: Path) -> "list[Detector]":
             param_hint="--detector",
         )
     return [detector for detector in everyone if not names or detector.name in names]
+
+
+def _judges(model: str | None) -> "list[Detector]":
+    from panelist.scorers.detector import BEHAVIOURS
+
+    if model is None:
+        return []
+    from panelist.scorers.judge import judge_detector
+
+    return [judge_detector(behaviour, model) for behaviour in BEHAVIOURS]
 
 
 def _compare(made: dict[str, str], folder: Path) -> None:

@@ -19,11 +19,12 @@ import json
 import math
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from panelist.panels.errors import PanelistError
@@ -83,6 +84,16 @@ class LabelledSet:
     def ceiling(self) -> str:
         """How well people agree on it; "" where it is not known."""
         return HUMAN_CEILING.get((self.behaviour, family(self.corpus)), "")
+
+    def cut(self, limit: int | None) -> "LabelledSet":
+        """At most so many rows, the same ones every time, whatever their order and label."""
+        if limit is None or len(self.table) <= limit:
+            return self
+        keys = [
+            sha256(f"{i} {text}".encode()).hexdigest() for i, text in self.table["text"].items()
+        ]
+        rows = sorted(np.argsort(keys)[:limit])
+        return replace(self, table=self.table.iloc[rows].reset_index(drop=True))
 
     def facts(self) -> dict[str, Any]:
         """What may be published of it: no text, no id."""

@@ -69,6 +69,7 @@ def run(
     *,
     split: str = "test",
     replicates: int = REPLICATES,
+    limit: int | None = None,
 ) -> dict[str, Any]:
     """Every detector on every labelled set of its behaviour, whatever their order.
 
@@ -78,6 +79,7 @@ def run(
         progress: wraps the sequence of sets.
         split: "test" or "heldout"; the sets with ratings are scored beside either.
         replicates: resamples of conversations.
+        limit: at most so many rows of a set, for detectors that cost; None for all.
 
     Returns:
         split, bootstrap (replicates, seed, level), sets (`LabelledSet.facts`), detectors and
@@ -97,7 +99,7 @@ def run(
         raise PanelistError(f"detectors: two are named {doubled[0]}; rename one")
     behaviours = {d.behaviour for d in chosen}
     baselines: list[Detector] = [QuestionRule()] if "repair" in behaviours else []
-    sets = read_labels(labels, (split, "rated"), behaviours)
+    sets = [s.cut(limit) for s in read_labels(labels, (split, "rated"), behaviours)]
     if all(s.split != split for s in sets):
         raise PanelistError(f"{labels}: no set of the split {split!r} is there, such as {LAYOUT}")
     examined = {id(d): _Examined(d, split) for d in (*chosen, *baselines)}
@@ -110,6 +112,7 @@ def run(
     results = [_judged(examined[id(d)].results(), rule, split) for d in chosen]
     return {
         "split": split,
+        "limit": limit,
         "bootstrap": {"replicates": replicates, "seed": SEED, "level": LEVEL},
         "sets": [s.facts() for s in sets],
         "detectors": results,

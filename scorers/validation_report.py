@@ -249,6 +249,7 @@ def _part_name(score: Results) -> str:
 def _how_made(results: Results) -> Iterator[str]:
     bootstrap = results["bootstrap"]
     split = "" if results["split"] == "test" else f" --split {results['split']}"
+    split += f" --limit {results['limit']}" if results.get("limit") else ""
     yield "## How this was made"
     yield (
         f"`panelist validate{split}`, which reads labels that are not in this repository "

@@ -48,7 +48,8 @@ def test_the_table_has_one_row_a_reply(rehearsal_path: Path) -> None:
     assert not table.duplicated(KEY).any()
     assert check_table(table) is table
     assert set(table["status"]) == {"ok"}
-    assert (table["hedging"] == (table["hedging_cues"] > 0)).all()
+    assert (table["hedging"] == (table["hedging_score"] >= 0.5)).all()
+    assert set(table["hedging"]) == {0, 1}
 
 
 def test_inspect_and_the_card_agree_on_the_means(rehearsal_path: Path) -> None:

@@ -35,6 +35,20 @@ def turn(text: str, stop: str = "stop", tokens: int | None = 5, limit: int | Non
         (turn("I won't answer for everyone, but cats are better."), "ok"),
         (turn("I can't engage with the cost argument without figures."), "ok"),
         (turn("Yes. " * 60 + "I cannot help with that."), "ok"),
+        (
+            turn("Es kommt darauf an, was man will: wer spart, hat sp\u00e4ter mehr Geld."),
+            "not_english",
+        ),
+        (turn("\u6211\u8ba4\u4e3a\u8fd9\u53ef\u80fd\u662f\u5bf9\u7684\u3002"), "not_english"),
+        (
+            turn("Cela d\u00e9pend de ce que vous voulez, mais je crois que oui, sans doute."),
+            "not_english",
+        ),
+        (
+            turn("Depende de lo que usted quiera, pero creo que s\u00ed, tal vez, sin duda."),
+            "not_english",
+        ),
+        (turn("NASA, ESA, JAXA, Roscosmos, ISRO, CNSA: 1958, 1975, 2003, 1992, 1969, 1993."), "ok"),
     ],
 )
 def test_status(reply: Turn, status: str) -> None:

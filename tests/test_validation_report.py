@@ -112,7 +112,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: Folder) -> Pat
     folder = tmp_path / "checkout"
     (folder / "scorers").mkdir(parents=True)
     shipped = SimpleNamespace(
-        shipped=lambda b: [Reader(b, f"{b}-reader"), Random(b, f"{b}-random")]
+        shipped=lambda b, labels=None: [Reader(b, f"{b}-reader"), Random(b, f"{b}-random")]
     )
     monkeypatch.setitem(sys.modules, "panelist.scorers.detectors", shipped)
     monkeypatch.setattr("panelist.cli_validate.checkout", lambda: folder)
