@@ -58,7 +58,8 @@ class Tables:
     named: Ints
     branches: NDArray[np.uint8]
     roots: Ints
-    steps: NDArray[np.bool_]
+    always: NDArray[np.uint8]
+    steps: NDArray[np.uint8]
     quiet: NDArray[np.bool_]
     grades: NDArray[np.float64]
     classes: tuple[str, ...]
@@ -73,6 +74,7 @@ class Tables:
             self.named,
             self.branches,
             self.roots,
+            self.always,
             self.steps,
         )
 
@@ -91,11 +93,18 @@ def columns(texts: "Sequence[str] | pa.Array", lexicon: Lexicon) -> CueColumns:
 
     data, offsets = utf8(texts)
     t = tables(lexicon)
-    numbers, counts = count_cues(
-        data, offsets, character_kinds(), *t.arrays(), t.quiet, WINDOW_WORDS, QUOTE_LIMIT, STACK
+    numbers, counts, strength = count_cues(
+        data,
+        offsets,
+        character_kinds(),
+        *t.arrays(),
+        t.quiet,
+        t.grades,
+        WINDOW_WORDS,
+        QUOTE_LIMIT,
+        STACK,
     )
     words, cues, sentences, cued, window_words, window_cues = numbers.T
-    strength = counts @ t.grades[1:]
     return CueColumns(
         t.classes, words, cues, sentences, cued, window_words, window_cues, counts, strength
     )
@@ -114,7 +123,9 @@ def utf8(texts: "Sequence[str] | pa.Array") -> tuple[NDArray[np.uint8], NDArray[
             return np.frombuffer(b"".join(each) or b"\0", np.uint8), ends
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
-    array = texts.cast(pa.large_string()).fill_null("")
+    array = texts.cast(pa.large_string())
+    if array.null_count:
+        array = array.fill_null("")
     _, offsets, data = array.buffers()
     starts = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
     if data is None or not data.size:
@@ -167,6 +178,7 @@ def _tables(lexicon: Lexicon) -> Tables:
     # The key of a step is that of `scan.step_key`.
     keys = [(node + 1) << 32 | word + 1 for node, word in steps]
     step_keys, step_values = table(keys, list(steps.values()))
+    named.append(-1)  # the last node stands for none: index -1
     roots = np.full(len(ids) + 1, -1, np.int32)
     branches = np.zeros(len(named), np.uint8)
     for (node, word), after in steps.items():
@@ -175,14 +187,22 @@ def _tables(lexicon: Lexicon) -> Tables:
             roots[word] = after
     if roots[1] >= 0:
         raise ValueError("an entry begins with *: it would begin at every word")
-    step_filter = np.zeros(FILTER, np.bool_)
-    nodes, after_words = np.array(list(steps), np.int64).T
-    filter_steps(nodes, after_words, step_filter)
+    # Where an entry can begin: at these words always, else only before certain next words.
+    always = np.zeros(len(ids) + 1, np.uint8)
+    for word, root in enumerate(roots):
+        if root >= 0:
+            always[word] = named[root] >= 0 or branches[root] & (ANY_WORD | ANY_NUMBER) != 0
+    if roots[2] >= 0:
+        always[[2, *(-i for i in values.values() if i < 0)]] = 1
+    first = {int(root): word for word, root in enumerate(roots) if root >= 0}
+    pairs = [(first[node], word) for node, word in steps if node in first]
+    step_filter = np.zeros(FILTER, np.uint8)
+    filter_steps(np.array(pairs, np.int64).reshape(-1, 2), step_filter)
     quiet = [True, *(lexicon.classes[name].quiet for name in classes)]
     grades = [0.0, *(lexicon.classes[name].grade for name in classes)]
     return Tables(
         word_keys, word_values, step_keys, step_values,
-        np.array(named, np.int32), branches, roots, step_filter, np.array(quiet), np.array(grades), classes,
+        np.array(named, np.int32), branches, roots, always, step_filter, np.array(quiet), np.array(grades), classes,
     )  # fmt: skip
 
 
@@ -192,16 +212,15 @@ def is_number_word(word: str) -> bool:
 
 
 def word_hash(word: str) -> int:
-    """As `scan.exact_hash` makes it: FNV-1a over blocks of eight characters."""
-    value, most = 14695981039346656037, 0xFFFFFFFFFFFFFFFF
-    full = len(word) // 8 * 8
-    blocks = [word[i : i + 8] for i in range(0, full, 8)] + [word[full:]]
-    for block in blocks:
+    """As `scan.exact_hash` makes it."""
+    value = len(word)
+    for start in range(0, len(word), 8):
         packed = 0
-        for c in block:
-            packed = packed << 8 & most ^ ord(c)
-        value = (value ^ packed) * 1099511628211 & most
-    return value ^ value >> 29
+        for k, c in enumerate(word[start : start + 8]):
+            packed ^= ord(c) << 8 * k & 0xFFFFFFFFFFFFFFFF
+        value = (value ^ packed) * 1099511628211 & 0xFFFFFFFFFFFFFFFF
+        value ^= value >> 32
+    return value
 
 
 def table(keys: Sequence[int], values: Sequence[int]) -> tuple[NDArray[np.uint64], Ints]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from panelist.scorers.kernels import lexicon_words, longest_text
 from panelist.scorers.scan import (
+    SPARE,
     decode,
     find,
     is_space,
@@ -118,7 +119,7 @@ def form(text, start, n):  # type: ignore[no-untyped-def]
 @jit
 def score(  # type: ignore[no-untyped-def]
     data, offsets, context_data, context_offsets, kinds,
-    word_keys, word_values, step_keys, step_values, named, branches, roots, steps, grades,
+    word_keys, word_values, step_keys, step_values, named, branches, roots, always, steps, grades,
     keys, values, of_classes, of_numbers, rows,
     gate_keys, gate_values, _gate_classes, gate_numbers, gate_rows,
     filler_keys, filler_marks, empty_keys, empty_marks, window, limit, stack_size,
@@ -126,11 +127,13 @@ def score(  # type: ignore[no-untyped-def]
     """N probabilities."""
     n_texts, experts, n_classes = len(offsets) - 1, rows.shape[1], of_classes.shape[1]
     out = np.empty(n_texts)
-    most = max(longest_text(offsets), longest_text(context_offsets)) + 1
+    most = max(longest_text(offsets), longest_text(context_offsets))
+    most = (most // 8 + 1) * 8 + SPARE
     text, spare = np.zeros(most, np.uint8), np.zeros(most, np.uint8)
     points = np.zeros(most, np.int32)
     starts, ends = np.zeros(most, np.int32), np.zeros(most, np.int32)
     words = np.zeros(most, np.int32)
+    blocks, masks = text.view(np.uint64), np.zeros((most // 64 + 2, 2), np.uint64)
     hashes, theirs = np.zeros(most, np.uint64), np.zeros(window, np.uint64)
     digits, gaps = np.zeros(most, np.bool_), np.zeros(most, np.bool_)
     cues, stack = np.zeros((most, 3), np.int32), np.zeros((stack_size, 2), np.int64)
@@ -140,10 +143,10 @@ def score(  # type: ignore[no-untyped-def]
         z[:] = rows[-1]
         numbers[:] = 0.0
         # The turn before, its last words only.
-        size, wide, special = decode(
-            context_data, context_offsets[i], context_offsets[i + 1], text, points, kinds
+        size, special = decode(
+            context_data, context_offsets[i], context_offsets[i + 1], text, blocks, points, kinds
         )
-        count = tokenize(text, size, wide, points, starts, ends, hashes, digits, gaps)
+        count = tokenize(text, size, points, blocks, masks, starts, ends, hashes, digits, gaps)
         skip = max(0, count - window)
         n_theirs = count - skip
         for k in range(n_theirs):
@@ -151,7 +154,7 @@ def score(  # type: ignore[no-untyped-def]
         their_pairs = pairs(hashes, skip, count)
         lexicon_words(hashes[skip:], digits[skip:], n_theirs, word_keys, word_values, words)
         found = match(
-            words, gaps[skip:], n_theirs, step_keys, step_values, named, branches, roots, steps,
+            words, gaps[skip:], n_theirs, step_keys, step_values, named, branches, roots, always, steps,
             stack, cues,
         )  # fmt: skip
         counts[:] = 0
@@ -174,16 +177,27 @@ def score(  # type: ignore[no-untyped-def]
         numbers[8], numbers[11] = log1p(n_theirs), n_theirs == 0
         their_words = unique(theirs, n_theirs)
         # The reply.
-        size, wide, special = decode(data, offsets[i], offsets[i + 1], text, points, kinds)
+        size, special = decode(data, offsets[i], offsets[i + 1], text, blocks, points, kinds)
         if special:
             own_prose(text, size, spare, limit)
-        count = tokenize(text, size, wide, points, starts, ends, hashes, digits, gaps)
+        count = tokenize(text, size, points, blocks, masks, starts, ends, hashes, digits, gaps)
         if count == 0:
             out[i] = nan
             continue
         lexicon_words(hashes, digits, count, word_keys, word_values, words)
         found = match(
-            words, gaps, count, step_keys, step_values, named, branches, roots, steps, stack, cues
+            words,
+            gaps,
+            count,
+            step_keys,
+            step_values,
+            named,
+            branches,
+            roots,
+            always,
+            steps,
+            stack,
+            cues,
         )
         own_words = unique(hashes, count)
         own_pairs = pairs(hashes, 0, count)

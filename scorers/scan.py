@@ -7,9 +7,14 @@ without the interpreter lock.
 
 import numba
 import numpy as np
+from numba.cpython.unsafe.numbers import trailing_zeros
 
-jit = numba.njit(cache=True, nogil=True)
-small = numba.njit(cache=True, nogil=True, inline="always")
+INSTALLED = "site-packages" in __file__
+"""Whether compiled code is kept on disk. Not in a checkout: numba looks only at the file that a
+function stands in, and would go on with code of another file as it was before an edit."""
+
+jit = numba.njit(cache=INSTALLED, nogil=True)
+small = numba.njit(cache=INSTALLED, nogil=True, inline="always")
 """For steps so short that a call costs more than they do."""
 
 WORD, SPACE = 1, 2
@@ -18,10 +23,12 @@ WORD, SPACE = 1, 2
 LITERAL, ANY_WORD, ANY_NUMBER = 1, 2, 4
 """Bits of a node of the trie: what kinds of branches it has."""
 
-FILTER = 1 << 18
+SPARE = 136
+"""Bytes that a buffer of text is longer than the longest text, a multiple of 8."""
+
+FILTER = 1 << 16
 """Slots of the filter of steps, a byte each."""
 
-_OFFSET = np.uint64(14695981039346656037)
 _PRIME = np.uint64(1099511628211)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -29,22 +36,50 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 LETTER, OPEN, CLOSE, OPEN_ANGLE, CLOSE_ANGLE, CURRENCY, OTHER = range(0x80, 0x87)
 
 
+def _classes():  # type: ignore[no-untyped-def]
+    table = np.zeros(256, np.uint8)
+    for c in range(0x80):
+        table[c] = chr(c).isalnum() * WORD
+    table[LETTER] = WORD
+    return table
+
+
+CLASSES = _classes()
+"""What a byte of a decoded text is."""
+
+
+_ONES = 0x0101010101010101
+_TOP = 0x80 * _ONES
+
+
+@small
+def _zeros(block):  # type: ignore[no-untyped-def]
+    """The top bit of each byte that is 0; eight bytes at a time."""
+    low = np.uint64(0x7F7F7F7F7F7F7F7F)
+    return ~(((block & low) + low) | block | low)
+
+
 @jit
-def decode(data, start, end, text, points, kinds):  # type: ignore[no-untyped-def]
+def decode(data, start, end, text, blocks, points, kinds):  # type: ignore[no-untyped-def]
     """UTF-8 to one folded byte a character in `text` and, if not all is ASCII, code points.
 
-    Returns the number of characters, whether `points` was filled, and whether there is anything in
-    the text that may not be own prose.
+    Returns the number of characters, and whether there is anything in the text that may not be own
+    prose. `text` is longer than the longest text by `SPARE` bytes: zeros end it.
     """
     n = end - start
-    special, high = 0, 0
-    for i in range(n):
-        b = data[start + i]
-        text[i] = b
-        high |= b
-        special |= (b == 34) | (b == 96) | (b == 60) | (b == 62)
-    if high < 0x80:
-        return n, False, special != 0
+    text[:n] = data[start:end]
+    text[n : n + 72] = 0
+    top, special, high = np.uint64(_TOP), np.uint64(0), np.uint64(0)
+    for k in range((n >> 3) + 1):
+        block = blocks[k]
+        high |= block
+        # < and > differ in one bit.
+        angle = (block & np.uint64(0xFDFDFDFDFDFDFDFD)) ^ np.uint64(0x3C * _ONES)
+        special |= _zeros(block ^ np.uint64(34 * _ONES)) | _zeros(block ^ np.uint64(96 * _ONES))
+        special |= _zeros(angle)
+    if not high & top:
+        return n, special != 0
+    special = np.uint64(special != 0)
     n, i = 0, start
     while i < end:
         b = np.int32(data[i])
@@ -87,17 +122,17 @@ def decode(data, start, end, text, points, kinds):  # type: ignore[no-untyped-de
             code = 31  # white space, but none of those that are looked for by name
         else:
             code = OTHER
-        special |= (code == OPEN) | (code == OPEN_ANGLE)
+        special |= np.uint64((code == OPEN) | (code == OPEN_ANGLE))
         text[n] = code
         n += 1
-    return n, True, special != 0
+    text[n : n + 72] = 0
+    return n, special != 0
 
 
 @small
 def is_word(c):  # type: ignore[no-untyped-def]
     """Whether a byte of a decoded text is part of a word."""
-    low = c | 32
-    return (97 <= low <= 122 and c < 0x80) or 48 <= c <= 57 or c == LETTER
+    return CLASSES[c] & WORD != 0
 
 
 @small
@@ -212,60 +247,133 @@ def _starts_sentence(text, start):  # type: ignore[no-untyped-def]
     return True
 
 
+@small
+def _eight(blocks, start):  # type: ignore[no-untyped-def]
+    """The eight bytes from a place on, which need not be the start of a block."""
+    at, shift = start >> 3, np.uint64((start & 7) * 8)
+    high = (blocks[at + 1] << np.uint64(1)) << (np.uint64(63) - shift)
+    return (blocks[at] >> shift) | high
+
+
+@small
+def _mix(value, packed):  # type: ignore[no-untyped-def]
+    mixed = (value ^ packed) * _PRIME
+    return mixed ^ (mixed >> np.uint64(32))
+
+
 @jit
 def exact_hash(points, start, end):  # type: ignore[no-untyped-def]
     """Hash of a word as it is written; of bytes or of code points."""
-    value, packed = _OFFSET, np.uint64(0)
+    value, packed = np.uint64(end - start), np.uint64(0)
     for k in range(start, end):
-        packed = (packed << np.uint64(8)) ^ np.uint64(points[k])
-        if (k - start) & 7 == 7:
-            value = (value ^ packed) * _PRIME
+        packed ^= np.uint64(points[k]) << np.uint64(((k - start) & 7) * 8)
+        if (k - start) & 7 == 7 or k == end - 1:
+            value = _mix(value, packed)
             packed = np.uint64(0)
-    value = (value ^ packed) * _PRIME
-    return value ^ (value >> np.uint64(29))
+    return value
+
+
+@small
+def _spread(block):  # type: ignore[no-untyped-def]
+    """Eight bytes, of which only the top bits are set, to the eight bits of one byte."""
+    return ((block >> np.uint64(7)) * np.uint64(0x0102040810204080)) >> np.uint64(56)
+
+
+@small
+def _between(block, low, high):  # type: ignore[no-untyped-def]
+    """Top bit of each byte below 0x80 that lies in low..high."""
+    ones, top = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+    plain = block & ~top
+    over = plain + ones * np.uint64(0x80 - low)
+    return over & ~(plain + ones * np.uint64(0x7F - high)) & ~block & top
 
 
 @jit
-def tokenize(text, n, wide, points, starts, ends, hashes, digits, gaps):  # type: ignore[no-untyped-def]
+def _masks(blocks, n, masks):  # type: ignore[no-untyped-def]
+    """A bit a character, sixty-four in a row: part of a word; may end a sentence."""
+    case, one, last = np.uint64(0x20 * _ONES), np.uint64(1), np.uint64(63)
+    rows = (n >> 6) + 1
+    before, joined_before = np.uint64(0), np.uint64(0)
+    for row in range(rows):
+        word, joiner, stop = np.uint64(0), np.uint64(0), np.uint64(0)
+        for k in range(8):
+            block, shift = blocks[row * 8 + k], np.uint64(8 * k)
+            found = _between(block | case, 97, 122) | _between(block, 48, 57)
+            found |= _zeros(block ^ np.uint64(_TOP))  # the byte 0x80, a letter that is not ASCII
+            word |= _spread(found) << shift
+            found = _zeros(block ^ np.uint64(39 * _ONES)) | _zeros(block ^ np.uint64(45 * _ONES))
+            joiner |= _spread(found) << shift
+            found = _zeros(block ^ np.uint64(46 * _ONES)) | _zeros(block ^ np.uint64(33 * _ONES))
+            found |= _zeros(block ^ np.uint64(63 * _ONES)) | _zeros(block ^ np.uint64(10 * _ONES))
+            stop |= _spread(found) << shift
+        # A joiner belongs to the word if a word character stands on either side of it.
+        masks[row, 0] = word | (joiner & ((word << one) | before) & (word >> one))
+        masks[row, 1] = stop
+        if joined_before & word:
+            masks[row - 1, 0] |= one << last
+        joined_before = (joiner >> last) & (word >> np.uint64(62)) & one
+        before = word >> last
+    return rows
+
+
+@jit
+def tokenize(text, n, points, blocks, masks, starts, ends, hashes, digits, gaps):  # type: ignore[no-untyped-def]
     """Words of own prose: spans, hashes, whether each begins with a digit, and whether nothing but
-    white space and currency signs stands between it and the word before. Returns their number."""
-    count, i = 0, 0
-    gap = True
-    while i < n:
-        c = text[i]
-        if not is_word(c):
-            gap = gap and (c == 32 or is_space(c) or c == 36 or c == CURRENCY)
-            i += 1
-            continue
-        start, highest = i, 0
-        value, packed = _OFFSET, np.uint64(0)
-        while True:
-            highest |= c
-            lower = c | 32 if c >= 65 else c
-            packed = (packed << np.uint64(8)) ^ np.uint64(lower)
-            if (i - start) & 7 == 7:
-                value = (value ^ packed) * _PRIME
-                packed = np.uint64(0)
-            i += 1
-            if i >= n:
-                break
-            c = text[i]
-            if is_word(c):
-                continue
-            if not ((c == 39 or c == 45) and i + 1 < n and is_word(text[i + 1])):
-                break
-        value = (value ^ packed) * _PRIME
-        value ^= value >> np.uint64(29)
-        if highest >= 0x80:
-            value = exact_hash(points, start, i)
-        elif i - start == 3 and text[start] == 77 and text[start + 1] == 97:
-            if text[start + 2] == 121 and not _starts_sentence(text, start):
-                value = exact_hash(text, start, i)
-        starts[count], ends[count], hashes[count] = start, i, value
-        digits[count] = 48 <= text[start] <= 57
-        gaps[count] = gap and count > 0
-        gap = True
-        count += 1
+    white space and currency signs stands between it and the word before. Returns their number.
+
+    `blocks` is `text` seen as 64-bit numbers; eight characters are looked at a time, as a branch for
+    each would cost more than all the rest. What follows `text[:n]` must be 0 for 72 bytes.
+    """
+    rows = _masks(blocks, n, masks)
+    count, done = 0, 0
+    carry, one = np.uint64(0), np.uint64(1)
+    for row in range(rows):
+        mask = masks[row, 0]
+        shifted = (mask << one) | carry
+        carry = mask >> np.uint64(63)
+        bits = mask & ~shifted
+        while bits:
+            starts[count] = row * 64 + trailing_zeros(bits)
+            count += 1
+            bits &= bits - one
+        bits = ~mask & shifted
+        while bits:
+            ends[done] = row * 64 + trailing_zeros(bits)
+            done += 1
+            bits &= bits - one
+    case, top = np.uint64(0x2020202020202020), np.uint64(0x8080808080808080)
+    for k in range(count):
+        start, end = starts[k], ends[k]
+        size = end - start
+        packed = _eight(blocks, start)
+        if size < 8:
+            packed &= (one << np.uint64(8 * size)) - one
+        high = packed
+        lower = packed | (case if size >= 8 else (case & ((one << np.uint64(8 * size)) - one)))
+        value = _mix(np.uint64(size), lower)
+        at = start + 8
+        while at < end:
+            packed = _eight(blocks, at)
+            if end - at < 8:
+                packed &= (one << np.uint64(8 * (end - at))) - one
+                value = _mix(value, packed | (case & ((one << np.uint64(8 * (end - at))) - one)))
+            else:
+                value = _mix(value, packed | case)
+            high |= packed
+            at += 8
+        if high & top:  # letters that are not ASCII: kept as they are written
+            value = exact_hash(points, start, end)
+        elif size == 3 and text[start] == 77 and text[start + 1] == 97 and text[start + 2] == 121:
+            if not _starts_sentence(text, start):
+                value = exact_hash(text, start, end)
+        hashes[k] = value
+        digits[k] = 48 <= text[start] <= 57
+        gap = k > 0
+        if gap:
+            for i in range(ends[k - 1], start):
+                c = text[i]
+                gap = gap and (c == 32 or is_space(c) or c == 36 or c == CURRENCY)
+        gaps[k] = gap
     return count
 
 
@@ -303,16 +411,6 @@ def pair_bit(node, word):  # type: ignore[no-untyped-def]
     """Where a node and a word stand in the filter of steps."""
     mixed = np.uint64(node) * np.uint64(0x9E3779B1) + np.uint64(word) * np.uint64(0x85EBCA77)
     return (mixed >> np.uint64(7)) & np.uint64(FILTER - 1)
-
-
-@small
-def _single(words, gaps, count, at, branches, roots, steps):  # type: ignore[no-untyped-def]
-    """Whether no entry of two words or more can begin at a word: most often so, and cheap to see."""
-    root = roots[words[at]]
-    if branches[root] == 0 or at + 1 == count or not gaps[at + 1]:
-        return True
-    after = words[at + 1]
-    return branches[root] == LITERAL and (after == 0 or not steps[pair_bit(root, abs(after))])
 
 
 @jit
@@ -358,61 +456,68 @@ def _longest(words, gaps, count, at, step_keys, step_values, named, branches, ro
 
 @jit
 def match(  # type: ignore[no-untyped-def]
-    words, gaps, count, step_keys, step_values, named, branches, roots, steps, stack, found
+    words, gaps, count, step_keys, step_values, named, branches, roots, always, steps, stack, found
 ):  # fmt: skip
     """Cues: rows of class (0 is `not`), first word, last word. Returns their number."""
-    n, at = 0, 0
-    while at < count:
+    # First, without a branch, the words where an entry can begin: those that are one, and those
+    # whose pair with the next word begins one. Few of them are left to look at.
+    likely = 0
+    words[count] = 0
+    for at in range(count):
         word = words[at]
-        if word == 0 or (word > 0 and roots[word] < 0):
-            at += 1
+        found[likely, 0] = at
+        likely += always[abs(word)] | steps[pair_bit(abs(word), abs(words[at + 1]))]
+    n, free = 0, 0
+    for k in range(likely):
+        at = found[k, 0]
+        if at < free:
             continue
-        if word > 2 and _single(words, gaps, count, at, branches, roots, steps):
-            best, length = np.int64(named[roots[word]]), 1
-        else:
-            best, length = _longest(
-                words, gaps, count, at, step_keys, step_values, named, branches, roots, stack
-            )
-        if best < 0:
-            at += 1
-            continue
+        best, length = _longest(
+            words, gaps, count, at, step_keys, step_values, named, branches, roots, stack
+        )
         if best > 0:
+            # Row n is at or before row k, which has been read.
             found[n, 0], found[n, 1], found[n, 2] = best, at, at + length - 1
             n += 1
-        at += length
+        if best >= 0:
+            free = at + length
     return n
 
 
 @jit
-def sentences(text, n, starts, count, cues, quiet, found):  # type: ignore[no-untyped-def]
+def sentences(text, n, masks, starts, count, cues, quiet, found):  # type: ignore[no-untyped-def]
     """Sentences with a word, and those in which a cue of a class that is not quiet begins."""
-    total, cued, word, cue, i = 0, 0, 0, 0, 0
+    total, cued, word, cue, at, row = 0, 0, 0, 0, 0, 0
+    bits, rows = masks[0, 1], (n >> 6) + 1
     while True:
         stop, after = n, n
-        before = text[i - 1] if i > 0 else 0
-        while i < n:
-            c = text[i]
-            if before == 46 or before == 33 or before == 63:
-                j = i
-                while j < n and (
-                    text[j] == 34 or text[j] == 39 or text[j] == 41 or text[j] == 93
-                    or text[j] == CLOSE
-                ):  # fmt: skip
-                    j += 1
-                k = j
-                while k < n and is_space(text[k]):
-                    k += 1
-                if k > j:
-                    stop, after = i, k
-                    break
-            if c == 10:
-                k = i
-                while k < n and text[k] == 10:
-                    k += 1
-                stop, after = i, k
+        while stop == n:
+            while bits == 0 and row + 1 < rows:
+                row += 1
+                bits = masks[row, 1]
+            if bits == 0:
                 break
-            before = c
-            i += 1
+            i = row * 64 + trailing_zeros(bits)
+            bits &= bits - np.uint64(1)
+            if i < at:  # a new line within the last break
+                continue
+            if text[i] == 10:
+                stop = after = i
+                while after < n and text[after] == 10:
+                    after += 1
+                break
+            j = i + 1  # after . ! or ?, closing marks, then white space
+            while j < n and (
+                text[j] == 34 or text[j] == 39 or text[j] == 41 or text[j] == 93
+                or text[j] == CLOSE
+            ):  # fmt: skip
+                j += 1
+            k = j
+            while k < n and is_space(text[k]):
+                k += 1
+            if k > j:
+                stop, after = i + 1, k
+                break
         held = False
         while word < count and starts[word] < stop:
             held = True
@@ -423,7 +528,6 @@ def sentences(text, n, starts, count, cues, quiet, found):  # type: ignore[no-un
             cue += 1
         total += held
         cued += held and hit
-        if after == n:
-            # What is left after the last break, where there is a break at the very end, is empty.
+        if after >= n:
             return total, cued
-        i = after
+        at = after
