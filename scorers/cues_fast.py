@@ -181,28 +181,28 @@ def _tables(lexicon: Lexicon) -> Tables:
     named.append(-1)  # the last node stands for none: index -1
     roots = np.full(len(ids) + 1, -1, np.int32)
     branches = np.zeros(len(named), np.uint8)
-    for (node, word), after in steps.items():
-        branches[node] |= {1: ANY_WORD, 2: ANY_NUMBER}.get(word, LITERAL)
+    for (node, i), after in steps.items():
+        branches[node] |= {1: ANY_WORD, 2: ANY_NUMBER}.get(i, LITERAL)
         if node == 0:
-            roots[word] = after
+            roots[i] = after
     if roots[1] >= 0:
         raise ValueError("an entry begins with *: it would begin at every word")
     # Where an entry can begin: at these words always, else only before certain next words.
     always = np.zeros(len(ids) + 1, np.uint8)
-    for word, root in enumerate(roots):
-        if root >= 0:
-            always[word] = named[root] >= 0 or branches[root] & (ANY_WORD | ANY_NUMBER) != 0
+    first = {int(root): i for i, root in enumerate(roots) if root >= 0}
+    for root, i in first.items():
+        always[i] = named[root] >= 0 or branches[root] & (ANY_WORD | ANY_NUMBER) != 0
     if roots[2] >= 0:
         always[[2, *(-i for i in values.values() if i < 0)]] = 1
-    first = {int(root): word for word, root in enumerate(roots) if root >= 0}
-    pairs = [(first[node], word) for node, word in steps if node in first]
+    pairs = [(first[node], i) for node, i in steps if node in first]
     step_filter = np.zeros(FILTER, np.uint8)
     filter_steps(np.array(pairs, np.int64).reshape(-1, 2), step_filter)
     quiet = [True, *(lexicon.classes[name].quiet for name in classes)]
     grades = [0.0, *(lexicon.classes[name].grade for name in classes)]
     return Tables(
         word_keys, word_values, step_keys, step_values,
-        np.array(named, np.int32), branches, roots, always, step_filter, np.array(quiet), np.array(grades), classes,
+        np.array(named, np.int32), branches, roots, always, step_filter,
+        np.array(quiet), np.array(grades), classes,
     )  # fmt: skip
 
 

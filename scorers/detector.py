@@ -16,9 +16,9 @@ COLUMNS = ("probability", "label", "spans", "version")
 
 | column | type | meaning |
 |---|---|---|
-| probability | float in [0, 1] | that a reader would say the behaviour is there; comparable within a detector only; NaN if the text has no words |
+| probability | float, 0 to 1 | that the behaviour is there; NaN for a text without words |
 | label | bool | whether the detector says so: by its threshold, or by a cue |
-| spans | list of (start, end) | characters that the label rests on, in order, non-overlapping; may be empty |
+| spans | list of (start, end) | characters of the cues, in order, non-overlapping; may be empty |
 | version | str | the detector's version |
 """
 

@@ -154,8 +154,8 @@ def score(  # type: ignore[no-untyped-def]
         their_pairs = pairs(hashes, skip, count)
         lexicon_words(hashes[skip:], digits[skip:], n_theirs, word_keys, word_values, words)
         found = match(
-            words, gaps[skip:], n_theirs, step_keys, step_values, named, branches, roots, always, steps,
-            stack, cues,
+            words, gaps[skip:], n_theirs, step_keys, step_values, named, branches, roots, always,
+            steps, stack, cues,
         )  # fmt: skip
         counts[:] = 0
         for k in range(found):

@@ -2,11 +2,13 @@
 
 Sparse features, by name: words and pairs of words of the reply's own prose (`w:`), those it opens
 with (`^:`), opens with after fillers (`l:`) and ends on (`$:`), what the turn before opens with and
-ends on (`c^:`, `c$:`), cue classes in the reply (`t:`), at its head (`h:`) and end (`e:`) and in the
-turn before (`c:`), and the numbers of `NUMBERS` (`n:`). `features_fast` does the same on columns.
+ends on (`c^:`, `c$:`), cue classes in the reply (`t:`), at its head (`h:`) and end (`e:`) and in
+the turn before (`c:`), and the numbers of `NUMBERS` (`n:`). `features_fast` does the same on
+columns.
 """
 
 import re
+from itertools import pairwise
 from math import log1p
 from typing import Final
 
@@ -18,16 +20,16 @@ CONTEXT_TOKENS: Final = 60
 """So many last words of the turn before are looked at."""
 
 FILLERS: Final = frozenset(
-    "uh um eh ehm erm er ah mm hmm okay ok right well and but now then just yeah so oh yes like you "
-    "know b c d e f g h j k l m n o p q r s t v w x y z".split()
+    "uh um eh ehm erm er ah mm hmm okay ok right well and but now then just yeah so oh yes like "
+    "you know b c d e f g h j k l m n o p q r s t v w x y z".split()
 )
 """Words that a turn's head comes after."""
 
 EMPTY_WORDS: Final = frozenset(
     "a an the i you we he she it they me my your his her its our their this that these those is "
-    "are was were be been am do does did have has had of to in on at for with from by and or but so "
-    "if as not no yes what which who where when how why can could will would should may might just "
-    "like uh um okay right well oh yeah there here then than too very".split()
+    "are was were be been am do does did have has had of to in on at for with from by and or but "
+    "so if as not no yes what which who where when how why can could will would should may might "
+    "just like uh um okay right well oh yeah there here then than too very".split()
 )
 """Words that do not count as shared content."""
 
@@ -113,7 +115,7 @@ def describe(text: str, context: str, behaviour: Behaviour) -> tuple[dict[str, f
 
 def _of_words(words: list[str], context_words: list[str]) -> dict[str, float]:
     found = {f"w:{word}": 1.0 for word in words}
-    found.update({f"w:{a} {b}": 1.0 for a, b in zip(words, words[1:], strict=False)})
+    found.update({f"w:{a} {b}": 1.0 for a, b in pairwise(words)})
     if words:
         found[f"^:{words[0]}"] = found[f"$:{words[-1]}"] = 1.0
         if len(words) > 1:
@@ -154,8 +156,8 @@ def _numbers(
     mine, theirs = set(words), set(context_words)
     content, their_content = mine - EMPTY_WORDS, theirs - EMPTY_WORDS
     shared = len(content & their_content)
-    pairs = set(zip(words, words[1:], strict=False))
-    their_pairs = set(zip(context_words, context_words[1:], strict=False))
+    pairs = set(pairwise(words))
+    their_pairs = set(pairwise(context_words))
     digits = {word for word in mine if "0" <= word[0] <= "9"}
     questions = own.count("?")
     end, their_end = own.rstrip(_TRAIL)[-1:], before.rstrip(_TRAIL)[-1:]

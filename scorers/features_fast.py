@@ -16,7 +16,7 @@ from panelist.scorers.cues_fast import STACK, Ints, character_kinds, table, tabl
 from panelist.scorers.detector import Behaviour
 from panelist.scorers.features import CONTEXT_TOKENS, EMPTY_WORDS, FILLERS, NUMBERS
 from panelist.scorers.learned import weights
-from panelist.scorers.learned_model import FORM, STEP, Model, Weights, read
+from panelist.scorers.learned_model import STEP, Model, Weights, read
 from panelist.scorers.lexicon import shipped
 from panelist.scorers.segment import QUOTE_LIMIT
 
@@ -116,8 +116,8 @@ def _part(weights: Mapping[str, Weights], classes: Sequence[str], size: int) -> 
             of_classes[OF_CLASSES.index(kind), classes.index(rest)] = at
         else:
             keys[feature_key(OF_WORDS.index(kind), rest)] = at
-        rows.append(row * STEP)
-    rows.append(weights["bias"] * STEP)
+        rows.append(np.asarray(row * STEP, np.float64))
+    rows.append(np.asarray(weights["bias"] * STEP, np.float64))
     return Part(*table(list(keys), list(keys.values())), of_classes, of_numbers, np.array(rows))
 
 
@@ -128,7 +128,3 @@ def feature_key(kind: int, words: str) -> int:
     value = (value ^ value >> 31) * 0xBF58476D1CE4E5B9 & _MOST
     value = value + (word_hash(second) if second else 0) & _MOST
     return (value ^ value >> 27) * 0x94D049BB133111EB & _MOST
-
-
-GATE_FORM = tuple(name.removeprefix("n:") for name in FORM)
-"""Numbers that the gate has weights for."""

@@ -7,7 +7,7 @@
 from collections import defaultdict
 from itertools import pairwise
 from math import nan
-from typing import cast
+from typing import Any, cast
 
 from inspect_ai.scorer import (
     Metric,
@@ -92,17 +92,17 @@ def hedging(detector: str = "hedging-learned") -> Scorer:
         scored = chosen.score(
             [turn.text for _, turn in replies], [before.text for before, _ in replies]
         )
-        turns = [
+        turns: list[dict[str, Any]] = [
             {
                 "turn": turn.index,
                 # Nothing was said to reply to: a failure of the chain, not an outcome.
                 "status": reply_status(turn) if words(before.text) else "error",
-                "label": bool(row.label),
-                "probability": float(row.probability),
+                "label": bool(row["label"]),
+                "probability": float(row["probability"]),
                 **_features(detect(turn.text)),
                 **_partner_features(detect(before.text)),
             }
-            for (before, turn), row in zip(replies, scored.itertuples(), strict=True)
+            for (before, turn), row in zip(replies, scored.to_dict("records"), strict=True)
         ]
         first = turns[0]
         numbers = (float(first["label"]), detect(replies[0][1].text).per_100_words)

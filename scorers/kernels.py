@@ -9,8 +9,8 @@ import numpy as np  # noqa: E402
 from panelist.scorers.scan import (  # noqa: E402
     ANY_NUMBER,
     ANY_WORD,
-    LITERAL,
     FILTER,
+    LITERAL,
     SPACE,
     SPARE,
     WORD,
@@ -28,11 +28,11 @@ from panelist.scorers.scan import (  # noqa: E402
 __all__ = [
     "ANY_NUMBER",
     "ANY_WORD",
+    "FILTER",
     "LITERAL",
     "SPACE",
     "WORD",
     "count_cues",
-    "FILTER",
     "fill_all",
     "filter_steps",
 ]
@@ -96,8 +96,8 @@ def count_cues(  # type: ignore[no-untyped-def]
         count = tokenize(text, size, points, blocks, masks, starts, ends, hashes, digits, gaps)
         lexicon_words(hashes, digits, count, word_keys, word_values, words)
         found = match(
-            words, gaps, count, step_keys, step_values, named, branches, roots, always, steps, stack,
-            cues,
+            words, gaps, count, step_keys, step_values, named, branches, roots, always, steps,
+            stack, cues,
         )  # fmt: skip
         loud, early = 0, 0
         for k in range(found):

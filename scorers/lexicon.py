@@ -2,13 +2,13 @@
 
 A lexicon is a plain text file. `[class grade]` opens a class; the lines after it are its cues, in
 lower case, alternatives in brackets, `?` after those that may be missing: `not (entirely|quite)?
-sure`. `#` is any number, `*` any one word. Class `not` holds word sequences that look like a cue and are none ("in may", "as
-possible"): they take their words away from shorter cues. A class marked `quiet` is seen by the
-learned detector but is no cue by itself. A cue named
-in two classes belongs to the first.
+sure`. `#` is any number, `*` any one word. Class `not` holds word sequences that look like a cue
+and are none ("in may", "as possible"): they take their words away from shorter cues. A class marked
+`quiet` is seen by the learned detector but is no cue by itself. A cue named in two classes belongs
+to the first.
 
 Matching is by whole words with nothing but white space between them, leftmost first, longest first,
-without overlap. `lexicon_fast` does the same on columns of a million replies.
+without overlap. `cues_fast` does the same on columns of a million replies.
 """
 
 import re

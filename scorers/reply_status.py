@@ -1,7 +1,7 @@
 """Whether a reply can be scored: ok, truncated, empty, refused, not English, or an error.
 
-Empty, refused and non-English replies have no outcome; they are counted and reported, never dropped in
-silence. A truncated reply keeps its scores.
+Empty, refused and non-English replies have no outcome; they are counted and reported, never dropped
+in silence. A truncated reply keeps its scores.
 """
 
 import re

@@ -21,12 +21,13 @@ WORD, SPACE = 1, 2
 """Bits of the table of characters: part of a word; white space."""
 
 LITERAL, ANY_WORD, ANY_NUMBER = 1, 2, 4
+WILD = ANY_WORD | ANY_NUMBER
 """Bits of a node of the trie: what kinds of branches it has."""
 
 SPARE = 136
 """Bytes that a buffer of text is longer than the longest text, a multiple of 8."""
 
-FILTER = 1 << 16
+FILTER = 1 << 18
 """Slots of the filter of steps, a byte each."""
 
 _PRIME = np.uint64(1099511628211)
@@ -202,7 +203,7 @@ def _foreign_end(text, n, i, quotations, limit):  # type: ignore[no-untyped-def]
             while j < n and text[j] != 10:
                 j += 1
             return j
-    if quotations and (c == 34 or c == OPEN or c == OPEN_ANGLE):
+    if quotations and (c == 34 or c in (OPEN, OPEN_ANGLE)):
         close = 34 if c == 34 else (CLOSE if c == OPEN else CLOSE_ANGLE)
         j = i + 1
         while j < n and j - i - 1 <= limit and text[j] != close and text[j] != c and text[j] != 10:
@@ -321,8 +322,8 @@ def tokenize(text, n, points, blocks, masks, starts, ends, hashes, digits, gaps)
     """Words of own prose: spans, hashes, whether each begins with a digit, and whether nothing but
     white space and currency signs stands between it and the word before. Returns their number.
 
-    `blocks` is `text` seen as 64-bit numbers; eight characters are looked at a time, as a branch for
-    each would cost more than all the rest. What follows `text[:n]` must be 0 for 72 bytes.
+    `blocks` is `text` seen as 64-bit numbers; eight characters are looked at a time, as a branch
+    for each would cost more than all the rest. What follows `text[:n]` must be 0 for 72 bytes.
     """
     rows = _masks(blocks, n, masks)
     count, done = 0, 0
@@ -465,16 +466,21 @@ def match(  # type: ignore[no-untyped-def]
     words[count] = 0
     for at in range(count):
         word = words[at]
-        found[likely, 0] = at
-        likely += always[abs(word)] | steps[pair_bit(abs(word), abs(words[at + 1]))]
+        longer = steps[pair_bit(abs(word), abs(words[at + 1]))]
+        found[likely, 0], found[likely, 1] = at, longer
+        likely += always[abs(word)] | longer
     n, free = 0, 0
     for k in range(likely):
         at = found[k, 0]
         if at < free:
             continue
-        best, length = _longest(
-            words, gaps, count, at, step_keys, step_values, named, branches, roots, stack
-        )
+        word = words[at]
+        if word > 2 and not found[k, 1] and not branches[roots[word]] & WILD:
+            best, length = np.int64(named[roots[word]]), 1
+        else:
+            best, length = _longest(
+                words, gaps, count, at, step_keys, step_values, named, branches, roots, stack
+            )
         if best > 0:
             # Row n is at or before row k, which has been read.
             found[n, 0], found[n, 1], found[n, 2] = best, at, at + length - 1

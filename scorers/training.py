@@ -135,10 +135,10 @@ def rows(behaviour: Behaviour, labels: Path, without: str = "", within: str = ""
             continue
         table = read_set(labels / behaviour / f"{corpus}.train.jsonl").table
         share = weight / len(table) ** 0.5
-        for item in table.itertuples():
-            described = describe(item.text, item.context, behaviour)
-            row = Row(corpus, str(item.conv), expert, share, int(item.label), *_frozen(described))
-            found.append(row)
+        for item in table.to_dict("records"):
+            described = _frozen(describe(item["text"], item["context"], behaviour))
+            label = int(item["label"])
+            found.append(Row(corpus, str(item["conv"]), expert, share, label, *described))
     found += _authored(behaviour, plan)
     return found + _scripted(plan.scripted) if plan.scripted else found
 
@@ -166,10 +166,10 @@ def _authored(behaviour: Behaviour, plan: Plan) -> list[Row]:
 
 def _scripted(expert: str) -> list[Row]:
     bank = find_bank(DEFAULT)
-    dose = {partner.name: partner.dose for partner in bank.partners if not partner.same_turns_as}
-    known = [value for value in dose.values() if value is not None]
-    label = {min(known): 0, max(known): 1}
-    turns = [turn for turn in sorted(bank.turns.items()) if dose.get(turn[0][1]) in label]
+    dosed = [p for p in bank.partners if p.dose is not None and not p.same_turns_as]
+    by_dose = sorted(dosed, key=lambda partner: partner.dose or 0)
+    label = {by_dose[0].name: 0, by_dose[-1].name: 1}
+    turns = [turn for turn in sorted(bank.turns.items()) if turn[0][1] in label]
     weight = len(turns) ** -0.5
     return [
         Row(
@@ -177,7 +177,7 @@ def _scripted(expert: str) -> list[Row]:
             seed,
             expert,
             weight,
-            label[dose[partner]],
+            label[partner],
             *_frozen(describe(text, "", "hedging")),
         )
         for (seed, partner), text in turns
