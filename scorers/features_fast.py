@@ -116,8 +116,8 @@ def _part(weights: Mapping[str, Weights], classes: Sequence[str], size: int) -> 
             of_classes[OF_CLASSES.index(kind), classes.index(rest)] = at
         else:
             keys[feature_key(OF_WORDS.index(kind), rest)] = at
-        rows.append(np.asarray(row * STEP, np.float64))
-    rows.append(np.asarray(weights["bias"] * STEP, np.float64))
+        rows.append(np.array(row, np.float64) * STEP)
+    rows.append(np.array(weights["bias"], np.float64) * STEP)
     return Part(*table(list(keys), list(keys.values())), of_classes, of_numbers, np.array(rows))
 
 

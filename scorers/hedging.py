@@ -30,7 +30,6 @@ from panelist.scorers.cues import Cues, detect
 from panelist.scorers.detectors import detector as named
 from panelist.scorers.reply_status import reply_status
 from panelist.scorers.segment import words
-from panelist.scorers.validation_report import status_of
 
 UNSCORED = ("empty", "refused", "not_english", "error")
 """Statuses without an outcome."""
@@ -81,6 +80,9 @@ def hedging(detector: str = "hedging-learned") -> Scorer:
         )
 
     async def score(state: TaskState, target: Target) -> Score:
+        # pandas comes with it: not before a score is asked for, as every `inspect` imports this.
+        from panelist.scorers.validation_report import status_of
+
         data = state.store.get(CHAIN_KEY)
         if data is None:
             raise PanelistError(

@@ -14,12 +14,10 @@ from hashlib import sha256
 from math import exp, sqrt
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 STEP: Final = 1 / 256
 
-Weights = NDArray[np.int16]
+Weights = tuple[int, ...]
+"""One for each expert, in steps of `STEP`."""
 
 FORM: Final = (
     "n:capital",
@@ -57,24 +55,23 @@ class Model:
 
     def probability(self, found: Mapping[str, float], words: Iterable[str]) -> float:
         """Of the behaviour, from `features` and the words of the reply and the turn before."""
-        z = _sum(self.expert, found.items(), len(self.experts))
+        z = _sum(self.expert, found.items())
         known = [f"g:{word}" for word in set(words) if f"g:{word}" in self.gate]
         share = 1 / sqrt(len(known)) if known else 0.0
         form = [(name, found.get(name, 0.0)) for name in FORM]
-        g = _sum(self.gate, [*((name, share) for name in known), *form], len(self.experts))
+        g = _sum(self.gate, [*((name, share) for name in known), *form])
         top = max(g)
         odds = [exp(value - top) for value in g]
         return sum(o * _sigmoid(value) for o, value in zip(odds, z, strict=True)) / sum(odds)
 
 
-def _sum(
-    table: Mapping[str, Weights], found: Iterable[tuple[str, float]], size: int
-) -> list[float]:
-    total = table["bias"].astype(float)
+def _sum(table: Mapping[str, Weights], found: Iterable[tuple[str, float]]) -> list[float]:
+    total = [float(weight) for weight in table["bias"]]
     for name, value in found:
         if value and (weights := table.get(name)) is not None:
-            total += value * weights
-    return [float(value) * STEP for value in total] if size else []
+            for k, weight in enumerate(weights):
+                total[k] += value * weight
+    return [value * STEP for value in total]
 
 
 def _sigmoid(value: float) -> float:
@@ -90,10 +87,7 @@ def write(model: Model) -> str:
     ]
     for part, table in (("expert", model.expert), ("gate", model.gate)):
         lines.append(f"[{part}]")
-        lines += [
-            "\t".join([name, *(str(int(weight)) for weight in table[name])])
-            for name in sorted(table)
-        ]
+        lines += ["\t".join([name, *map(str, table[name])]) for name in sorted(table)]
     return "\n".join(lines) + "\n"
 
 
@@ -114,7 +108,7 @@ def read(source: str, behaviour: str) -> Model:
                 table = tables.setdefault(line.strip("[]"), {})
             elif line:
                 name, *weights = line.split("\t")
-                table[name] = np.array(weights, dtype=np.int16)
+                table[name] = tuple(map(int, weights))
                 if len(weights) != len(experts):
                     raise ValueError(f"{len(weights)} weights for {len(experts)} experts")
         return Model(behaviour, experts, corpora, tables["expert"], tables["gate"])

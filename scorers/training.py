@@ -272,5 +272,5 @@ def _integers(tables: Sequence[Mapping[str, float]]) -> dict[str, Weights]:
         values = np.array([table.get(name, 0.0) for table in tables])
         values[abs(values) < PENALTY] = 0.0
         if name == "bias" or values.any():
-            made[name] = np.clip(np.round(values / STEP), -32767, 32767).astype(np.int16)
+            made[name] = tuple(int(value) for value in np.round(values / STEP))
     return made

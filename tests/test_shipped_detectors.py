@@ -1,6 +1,8 @@
 """What ships is what the scripts make, its status is computed, and a log can be scored again."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -85,3 +87,15 @@ def test_weights_and_reports_are_what_the_labels_make(
     monkeypatch.chdir(Path(__file__).parents[1])
     result = CliRunner().invoke(commands, [command, "--labels", str(LABELS), "--check"])
     assert result.exit_code == 0, result.output
+
+
+def test_inspect_does_not_wait_for_what_scoring_needs() -> None:
+    code = (
+        "import sys, inspect_ai; had = set(sys.modules); import panelist.registry; "
+        "print(set(sys.modules) - had)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    for heavy in ("numpy", "pandas", "scipy", "pyarrow", "numba"):
+        assert f"'{heavy}'" not in loaded
