@@ -174,7 +174,9 @@ def _tables(lexicon: Lexicon) -> Tables:
         named[node] = number[name]
     values = {word: -i if is_number_word(word) else i for word, i in ids.items() if i > 2}
     values.update({word: 2 for word in NUMBER_WORDS if word not in values})
-    word_keys, word_values = table([word_hash(word) for word in values], list(values.values()))
+    word_keys, word_values = table(
+        [word_hash(word) for word in values], list(values.values()), room=8
+    )
     # The key of a step is that of `scan.step_key`.
     keys = [(node + 1) << 32 | word + 1 for node, word in steps]
     step_keys, step_values = table(keys, list(steps.values()))
@@ -223,8 +225,10 @@ def word_hash(word: str) -> int:
     return value
 
 
-def table(keys: Sequence[int], values: Sequence[int]) -> tuple[NDArray[np.uint64], Ints]:
-    """An open-addressing table, at most half full.
+def table(
+    keys: Sequence[int], values: Sequence[int], room: int = 2
+) -> tuple[NDArray[np.uint64], Ints]:
+    """An open-addressing table with at least `room` slots for each key.
 
     Raises:
         ValueError: two keys are the same, or one is 0, which marks an empty slot.
@@ -233,7 +237,7 @@ def table(keys: Sequence[int], values: Sequence[int]) -> tuple[NDArray[np.uint64
 
     if len(set(keys)) < len(keys) or 0 in keys:
         raise ValueError("two words have one hash; change the hash")
-    size = 1 << max(4, (2 * len(keys)).bit_length())
+    size = 1 << max(4, (room * len(keys)).bit_length())
     slots, numbers = np.zeros(size, np.uint64), np.zeros(size, np.int32)
     fill_all(slots, numbers, np.array(keys, np.uint64), np.array(values, np.int32))
     return slots, numbers

@@ -22,6 +22,7 @@ from panelist.scorers.scan import (  # noqa: E402
     own_prose,
     pair_bit,
     sentences,
+    slot,
     tokenize,
 )
 
@@ -65,10 +66,14 @@ def longest_text(offsets):  # type: ignore[no-untyped-def]
 def lexicon_words(hashes, digits, count, word_keys, word_values, words):  # type: ignore[no-untyped-def]
     """Ids of words in a lexicon, as `scan._longest` takes them."""
     for k in range(count):
-        value = find(word_keys, word_values, hashes[k])
-        words[k] = 0 if value == -1 else value
-        if digits[k] and words[k] == 0:
-            words[k] = 2
+        key = hashes[k]
+        at = slot(word_keys, key)
+        there = word_keys[at]
+        value = word_values[at] * np.int32(there == key)
+        # Rare: the table of words is sparse. A branch on whether a word is known would be a coin's.
+        if (there != key) & (there != 0):
+            value = max(find(word_keys, word_values, key), np.int32(0))
+        words[k] = value + 2 * np.int32(digits[k] & (value == 0))
 
 
 @jit

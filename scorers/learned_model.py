@@ -56,7 +56,7 @@ class Model:
     def probability(self, found: Mapping[str, float], words: Iterable[str]) -> float:
         """Of the behaviour, from `features` and the words of the reply and the turn before."""
         z = _sum(self.expert, found.items())
-        known = [f"g:{word}" for word in set(words) if f"g:{word}" in self.gate]
+        known = [f"g:{word}" for word in sorted(set(words)) if f"g:{word}" in self.gate]
         share = 1 / sqrt(len(known)) if known else 0.0
         form = [(name, found.get(name, 0.0)) for name in FORM]
         g = _sum(self.gate, [*((name, share) for name in known), *form])

@@ -49,6 +49,16 @@ CLASSES = _classes()
 """What a byte of a decoded text is."""
 
 
+def _marks():  # type: ignore[no-untyped-def]
+    table = np.zeros(256, np.bool_)
+    table[[10, 34, 60, 96, OPEN, OPEN_ANGLE]] = True
+    return table
+
+
+MARKS = _marks()
+"""Bytes at which, or after which, something that is not own prose can begin."""
+
+
 _ONES = 0x0101010101010101
 _TOP = 0x80 * _ONES
 
@@ -218,8 +228,11 @@ def own_prose(text, n, spare, limit):  # type: ignore[no-untyped-def]
     """Blank in place what `segment.own_prose` blanks."""
     spare[:n] = text[:n]
     for quotations in (True, False):
-        i = 0
+        i, line = 0, True
         while i < n:
+            if not line and not MARKS[spare[i]]:
+                i += 1
+                continue
             # Matched on the untouched copy: blanks must not make a new line start a quotation.
             end = _foreign_end(spare, n, i, quotations, limit)
             if end > i:
@@ -227,6 +240,7 @@ def own_prose(text, n, spare, limit):  # type: ignore[no-untyped-def]
                 i = end
             else:
                 i += 1
+            line = spare[i - 1] == 10
         if not quotations:
             return
         for k in range(n):
@@ -343,6 +357,7 @@ def tokenize(text, n, points, blocks, masks, starts, ends, hashes, digits, gaps)
             done += 1
             bits &= bits - one
     case, top = np.uint64(0x2020202020202020), np.uint64(0x8080808080808080)
+    before = 0
     for k in range(count):
         start, end = starts[k], ends[k]
         size = end - start
@@ -364,18 +379,26 @@ def tokenize(text, n, points, blocks, masks, starts, ends, hashes, digits, gaps)
             at += 8
         if high & top:  # letters that are not ASCII: kept as they are written
             value = exact_hash(points, start, end)
-        elif size == 3 and text[start] == 77 and text[start + 1] == 97 and text[start + 2] == 121:
+        elif high == np.uint64(0x79614D):  # May
             if not _starts_sentence(text, start):
                 value = exact_hash(text, start, end)
         hashes[k] = value
         digits[k] = 48 <= text[start] <= 57
-        gap = k > 0
-        if gap:
-            for i in range(ends[k - 1], start):
+        gap = True
+        if start - before != 1 or text[before] != 32:
+            for i in range(before, start):
                 c = text[i]
-                gap = gap and (c == 32 or is_space(c) or c == 36 or c == CURRENCY)
+                gap = gap and (is_space(c) or c == 36 or c == CURRENCY)
         gaps[k] = gap
+        before = end
+    gaps[0] = False
     return count
+
+
+@small
+def slot(keys, key):  # type: ignore[no-untyped-def]
+    """Where the search for a key begins."""
+    return (key * _MIX >> np.uint64(20)) & np.uint64(len(keys) - 1)
 
 
 @small
@@ -475,9 +498,27 @@ def match(  # type: ignore[no-untyped-def]
         if at < free:
             continue
         word = words[at]
-        if word > 2 and not found[k, 1] and not branches[roots[word]] & WILD:
-            best, length = np.int64(named[roots[word]]), 1
-        else:
+        node, here, best, length, plain = np.int32(-1), at + 1, np.int64(-1), 1, word > 2
+        if plain:
+            node = roots[word]
+            best = np.int64(named[node])
+            plain = not branches[node] & WILD
+        # As long as no branch is a wild card there is one reading, and no need of a stack.
+        go = plain and found[k, 1] != 0
+        while go:
+            word = words[here]
+            go = branches[node] != 0 and here < count and gaps[here] and word != 0 and word != 2
+            if not go:
+                break
+            node = find(step_keys, step_values, step_key(node, abs(word)))
+            if node < 0:
+                break
+            here += 1
+            if named[node] >= 0:
+                best, length = np.int64(named[node]), here - at
+            if branches[node] & WILD:
+                plain = go = False
+        if not plain:
             best, length = _longest(
                 words, gaps, count, at, step_keys, step_values, named, branches, roots, stack
             )
