@@ -43,7 +43,7 @@ def cells(
     partners : sequence of str, optional
         Which partners, in which order; default all of them, sorted.
     turn : int, optional
-        Default the focal's first turn, the primary outcome.
+        Default the focal's first reply to each partner, the primary outcome.
 
     Raises
     ------
@@ -134,11 +134,13 @@ def _tally(
     if np.isnan(at).any():
         raise AnalysisError("column turn has missing values; every reply needs its turn")
     if turn is None:
-        # The first turn of the focal, not of the chain: a chain that lost its first reply must
+        # The first reply of the pair, not of the chain: a chain that lost its first reply must
         # not have a later one stand in for it.
-        first = np.full(len(focals), np.inf)
-        np.minimum.at(first, focal, at)
-        keep = at == first[focal]
+        whom, _ = _codes(table, "partner")
+        pair = focal * (whom.max() + 1) + whom
+        first = np.full(pair.max() + 1, np.inf)
+        np.minimum.at(first, pair, at)
+        keep = at == first[pair]
     else:
         keep = at == turn
     if not keep.any():

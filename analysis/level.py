@@ -57,7 +57,7 @@ def partner_turns(table: pd.DataFrame, cells: Cells) -> tuple[Floats, Floats]:
     if lacking:
         raise AnalysisError(f"the table lacks the columns {sorted(lacking)}")
     rows = table[(table["focal"] == cells.focal) & table["partner"].isin(cells.partners)]
-    rows = rows[rows["turn"] == rows["turn"].min()]
+    rows = rows[rows["turn"] == rows.groupby("partner")["turn"].transform("min")]
     heard = rows.groupby(["seed", "partner"])[["partner_hedging_cues", "partner_words"]].mean()
     grid = heard.unstack("partner").reindex(index=list(cells.seeds))
     cues = grid["partner_hedging_cues"][list(cells.partners)].to_numpy(float)

@@ -9,15 +9,18 @@ after it reads only it.
 | benchmark | str | version of the benchmark: prompts, seeds, protocol |
 | bank, bank_sha256 | str | partner bank and its content hash ("" for live partners) |
 | focal, partner | str | names |
-| partner_kind | str | scripted, checkpoint or self |
+| partner_kind | str | scripted, checkpoint, self or table |
 | same_turns_as | str | for an A/A partner, whose words it says ("" otherwise) |
 | dose | float | place on the scripted scale of hedging, NaN off it |
+| planted | float | 1 planted trouble or false claim, 0 its clean twin, NaN neither (optional) |
+| pair, trouble | str | matched pair; kind of trouble ("" where there is none; optional) |
 | seed, domain | str | the cluster, and its topic |
 | replicate | int | 1-based |
 | turn | int | position in the chain; the reply (primary outcome) is the focal's first |
 | status | str | ok, truncated, empty, refused, not_english, error |
 | words, window_words | float | words of the reply; of its opening window |
-| partner_words, partner_hedging_cues | float | words and cues of the turn replied to |
+| partner_words | float | words of the turn replied to |
+| partner_<behaviour>_cues | float | cues in the turn replied to |
 | hedging, repair, challenge | float | 0 or 1: the behaviour is there |
 | <behaviour>_score | float | the detector's probability, 0 to 1 (optional) |
 | <behaviour>_cues, <behaviour>_window_cues | float | counts, whole reply and opening window |
@@ -96,5 +99,6 @@ def check_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def replies(table: pd.DataFrame) -> pd.DataFrame:
-    """The primary outcomes: the focal's first turn, the same turn in every chain of a focal."""
-    return table[table["turn"] == table.groupby("focal")["turn"].transform("min")]
+    """The primary outcomes: the focal's first reply, the same turn in every chain of a pair."""
+    first = table.groupby(["focal", "partner"])["turn"].transform("min")
+    return table[table["turn"] == first]

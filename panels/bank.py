@@ -3,11 +3,12 @@
 A bank is one JSONL file. Its first line is the header: version, schema, the partners, and the
 sha256 of every byte after that line. Each other line is an opening turn:
 `{"seed": ..., "partner": ..., "text": ...}`. A partner with `same_turns_as` has no lines of its
-own (the A/A partner). A bank is immutable: other content is another version.
+own (the A/A partner). A turn with planted trouble says of which kind it is and what is wrong
+(`trouble`, `note`). A bank is immutable: other content is another version.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
@@ -23,8 +24,27 @@ SCHEMA = 1
 SHIPPED = {"v1": "c5e17b4e4cd1899174c0733100b0c9aba9006a776e85c3b12b9e04dee730afd0"}
 """Banks in the package, with the content hash that each was released under."""
 
+HEADER_FIELDS = ("name", "kind", "model", "same_turns_as", "dose", "planted", "pair")
+"""What the header says of a partner, where it is not empty."""
+
 DEFAULT = "v1"
-"""The bank that a run uses unless it names another."""
+"""The bank whose seeds come first in every run."""
+
+BANKS = {"hedging": DEFAULT, "repair": "repair-v1", "challenge": "challenge-v1"}
+"""The bank that the task of each behaviour uses unless the user names another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """What is wrong with a turn.
+
+    Attributes:
+        trouble: its kind, such as garbled or false.
+        note: what it is, in words.
+    """
+
+    trouble: str
+    note: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +55,7 @@ class Bank:
     sha256: str
     partners: tuple[Partner, ...]
     turns: dict[tuple[str, str], str]
+    planted: dict[tuple[str, str], Planted] = field(default_factory=dict)
 
     def opening(self, seed: str, partner: Partner) -> str:
         """The frozen opening turn of a partner on a seed (KeyError where there is none)."""
@@ -84,6 +105,7 @@ def read_bank(path: Path) -> Bank:
         )
     partners = tuple(Partner(**partner) for partner in header["partners"])
     turns: dict[tuple[str, str], str] = {}
+    planted: dict[tuple[str, str], Planted] = {}
     for number, line in enumerate(body.splitlines(), start=2):
         row = _json_line(path, number, line)
         key = (row.get("seed", ""), row.get("partner", ""))
@@ -93,11 +115,17 @@ def read_bank(path: Path) -> Bank:
                 f"partner; got {key}"
             )
         turns[key] = row["text"]
-    return Bank(version, actual, partners, turns)
+        if "trouble" in row:
+            planted[key] = Planted(row["trouble"], row.get("note", ""))
+    return Bank(version, actual, partners, turns, planted)
 
 
 def write_bank(
-    path: Path, version: str, partners: tuple[Partner, ...], turns: dict[tuple[str, str], str]
+    path: Path,
+    version: str,
+    partners: tuple[Partner, ...],
+    turns: dict[tuple[str, str], str],
+    planted: dict[tuple[str, str], Planted] | None = None,
 ) -> str:
     """Write a bank file (to a temporary name, then renamed) and return its content hash.
 
@@ -107,8 +135,8 @@ def write_bank(
     if path.exists():
         raise PanelistError(f"{path}: exists already, and a bank is immutable; write a new version")
     body = "".join(
-        json.dumps({"seed": seed, "partner": partner, "text": text}, ensure_ascii=False) + "\n"
-        for (seed, partner), text in sorted(turns.items())
+        json.dumps(_row(key, text, (planted or {}).get(key)), ensure_ascii=False) + "\n"
+        for key, text in sorted(turns.items())
     ).encode()
     digest = sha256(body).hexdigest()
     header = {
@@ -116,11 +144,7 @@ def write_bank(
         "schema": SCHEMA,
         "sha256": digest,
         "partners": [
-            {
-                key: value
-                for key in ("name", "kind", "model", "same_turns_as", "dose")
-                if (value := getattr(partner, key)) is not None
-            }
+            {key: value for key in HEADER_FIELDS if (value := getattr(partner, key)) is not None}
             for partner in partners
         ],
     }
@@ -128,6 +152,11 @@ def write_bank(
     temporary.write_bytes(json.dumps(header).encode() + b"\n" + body)
     temporary.rename(path)
     return digest
+
+
+def _row(key: tuple[str, str], text: str, wrong: Planted | None) -> dict[str, str]:
+    row = {"seed": key[0], "partner": key[1], "text": text}
+    return row | (asdict(wrong) if wrong else {})
 
 
 def find_bank(name: str) -> Bank:

@@ -1,8 +1,10 @@
 """The cast: from what the user names to the focal and the partners of a run."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from inspect_ai.model import GenerateConfig, Model, get_model, model_roles
 
@@ -12,11 +14,12 @@ from panelist.panels.checkpoint import (
     Checkpoint,
     checkpoint_of,
     find_checkpoint,
+    row_of,
     shipped_checkpoints,
 )
 from panelist.panels.embedded import OVERRIDE
 from panelist.panels.errors import PanelistError
-from panelist.panels.partner import Partner
+from panelist.panels.partner import FOCAL, Partner
 from panelist.panels.rehearsal import offline
 
 SELF = "self"
@@ -55,16 +58,35 @@ def role_is_given() -> bool:
     return ROLE in model_roles()
 
 
-def focal_checkpoint(model: Model, name: str | None) -> tuple[str, Checkpoint | None]:
-    """The focal's name and registry row: the one the user names, else the one that fits the model.
+def focal_checkpoint(
+    model: Model, given: str | Mapping[str, Any] | None
+) -> tuple[str, Checkpoint | None]:
+    """The focal's name and registry row: the one the user gives, else the one that fits the model.
+
+    Args:
+        model: the focal.
+        given: a registered name, or a row of one's own: `name`, with or without the fields of a
+            registry row.
 
     Raises:
-        PanelistError: the user names a checkpoint that is not registered.
+        PanelistError: the user names a checkpoint that is not registered, or gives half a row.
     """
-    if name is None and str(model) == EMBEDDED and (override := os.environ.get(OVERRIDE)):
+    if isinstance(given, Mapping):
+        return _own_row(model, given)
+    if given is None and str(model) == EMBEDDED and (override := os.environ.get(OVERRIDE)):
         return f"embedded:{Path(override).name}", None
-    checkpoint = find_checkpoint(name) if name else checkpoint_of(str(model))
+    checkpoint = find_checkpoint(given) if given else checkpoint_of(str(model))
     return (checkpoint.name if checkpoint else str(model)), checkpoint
+
+
+def _own_row(model: Model, given: Mapping[str, Any]) -> tuple[str, Checkpoint | None]:
+    if not (name := given.get("name")):
+        raise PanelistError(f"checkpoint: {dict(given)} has no name")
+    if set(given) <= {"name", "model"}:
+        known = checkpoint_of(str(model))
+        return str(name), replace(known, name=str(name)) if known else None
+    row = {"model": str(model), "revision": "not stated", "licence": "not stated", **given}
+    return str(name), row_of("checkpoint", row)
 
 
 def cast_partners(
@@ -74,8 +96,9 @@ def cast_partners(
 
     Args:
         names: bank partners, `self`, registered checkpoints or Inspect model strings, several
-            separated by commas; None takes the model role `partner` if it was given, and every
-            partner of the bank otherwise.
+            separated by commas; names joined by `+` sit at one round table and speak in that
+            order, the focal last or where `focal` stands. None takes the model role `partner` if
+            it was given, and every partner of the bank otherwise.
         bank: version or path of the bank.
         role_given: whether the model role `partner` is set.
 
@@ -94,7 +117,8 @@ def cast_partners(
     partners = tuple(_partner(str(name).strip(), frozen) for name in wanted)
     if len({partner.name for partner in partners}) < len(partners):
         raise PanelistError(f"partners: a name stands twice in {wanted}")
-    scripted = any(partner.kind == "scripted" for partner in partners)
+    speakers = [seat for partner in partners for seat in partner.seats if seat is not None]
+    scripted = any(speaker.kind == "scripted" for speaker in speakers)
     return partners, frozen if scripted else None
 
 
@@ -106,7 +130,27 @@ def _check_model(name: str) -> None:
         raise PanelistError(f"partners: the model {name!r} cannot be made: {ex}") from ex
 
 
+def _table(name: str, bank: Bank) -> Partner:
+    """A round table, from its members' names in the order of speaking."""
+    order = [part.strip() for part in name.split("+")]
+    if FOCAL not in order:
+        order.append(FOCAL)
+    if order.count(FOCAL) > 1 or len(order) < 3:
+        raise PanelistError(
+            f"partners: {name!r} is not a round table; join two or more partners by '+', with "
+            "'focal' once at most"
+        )
+    members = tuple(_partner(part, bank) for part in order if part != FOCAL)
+    if len({member.name for member in members}) < len(members):
+        raise PanelistError(f"partners: a name stands twice at the table {name!r}")
+    seated = iter(members)
+    names = tuple(FOCAL if part == FOCAL else next(seated).name for part in order)
+    return Partner("+".join(names), "table", members=members, order=names)
+
+
 def _partner(name: str, bank: Bank) -> Partner:
+    if "+" in name:
+        return _table(name, bank)
     if (scripted := bank.partner(name)) is not None:
         return scripted
     if name == SELF:

@@ -53,6 +53,13 @@ class Chain:
     partner: str
     replicate: int
     turns: tuple[Turn, ...]
+    order: tuple[str, ...] = ()
+    """Speakers in the order in which they take turns; () for the partner, then the focal."""
+
+    @property
+    def seats(self) -> int:
+        """How many take turns."""
+        return len(self.order) or 2
 
     def to_dict(self) -> dict[str, Any]:
         """The chain as JSON-ready data."""
@@ -61,7 +68,8 @@ class Chain:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Chain":
         """The inverse of `to_dict`."""
-        return cls(**{**data, "turns": tuple(Turn(**turn) for turn in data["turns"])})
+        turns = tuple(Turn(**turn) for turn in data["turns"])
+        return cls(**{**data, "turns": turns, "order": tuple(data.get("order", ()))})
 
 
 def chain_id(*, benchmark: str, seed: str, focal: str, partner: str, replicate: int) -> str:

@@ -73,25 +73,33 @@ def read_checkpoints(path: Path) -> tuple[Checkpoint, ...]:
         ) from ex
     found: dict[str, Checkpoint] = {}
     for number, row in enumerate(rows, start=1):
-        checkpoint = _checkpoint(path, number, row)
+        checkpoint = row_of(f"{path}, row {number}", row)
         if checkpoint.name in found:
             raise PanelistError(f"{path}, row {number}, name: {checkpoint.name!r} stands twice")
         found[checkpoint.name] = checkpoint
     return tuple(found.values())
 
 
-def _checkpoint(path: Path, number: int, row: Any) -> Checkpoint:
+def row_of(where: str, row: Any) -> Checkpoint:
+    """A registry row from a mapping of its fields.
+
+    Args:
+        where: file and row, for the message.
+        row: the fields.
+
+    Raises:
+        PanelistError: it lacks or has an unknown field, or its recipe is not in the taxonomy.
+    """
     known = {field.name for field in fields(Checkpoint)}
     needed = {"name", "family", "base", "recipe", "model", "revision", "licence"}
     if not isinstance(row, dict) or not needed <= row.keys() <= known:
         raise PanelistError(
-            f"{path}, row {number}: a checkpoint needs {', '.join(sorted(needed))} and may have "
+            f"{where}: a checkpoint needs {', '.join(sorted(needed))} and may have "
             f"{', '.join(sorted(known - needed))}; got {row!r}"
         )
     if row["recipe"] not in RECIPES:
         raise PanelistError(
-            f"{path}, row {number}, recipe: unknown value {row['recipe']!r}; "
-            f"choose one of {', '.join(RECIPES)}"
+            f"{where}, recipe: unknown value {row['recipe']!r}; choose one of {', '.join(RECIPES)}"
         )
     return Checkpoint(**row)
 

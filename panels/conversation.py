@@ -1,8 +1,9 @@
 """The conversation: what each panelist sees, and the loop that lets them speak in turn.
 
 Panelists are anonymous letters to each other ("Panelist A"), so that no reply is moved by a
-name; who they are stands in the transcript. Turn 1 is the partner's, turn 2 the focal's: the
-*reply*, the primary outcome.
+name; who they are stands in the transcript. They take turns in a fixed order, two or more of them.
+The focal's first turn after another spoke is the *reply*, the primary outcome; in a chain of two
+the partner opens, and it is turn 2.
 """
 
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ from panelist.panels.chain import (
 )
 from panelist.panels.checkpoint import reasons
 from panelist.panels.errors import PanelistError
-from panelist.panels.partner import Partner
+from panelist.panels.partner import FOCAL, Partner
 from panelist.panels.protocol import (
     QUESTION,
     SAID,
@@ -52,39 +53,44 @@ def letter(position: int) -> str:
     return f"Panelist {chr(ord('A') + position)}"
 
 
-def view(question: str, turns: Sequence[Turn], role: Role) -> list[ChatMessage]:
-    """The messages that the panelist in `role` reads before its next turn.
+def view(question: str, turns: Sequence[Turn], seat: int, seats: int = 2) -> list[ChatMessage]:
+    """The messages that the panelist on a seat reads before its next turn.
 
     Its own turns are assistant messages; everything else since then is one user message, because
     many chat templates demand that the two alternate.
+
+    Args:
+        question: the seed's.
+        turns: what was said so far; turn i was spoken on seat (i - 1) mod `seats`.
+        seat: 0 for who opens, 1 for who speaks second, and so on.
+        seats: how many take turns.
     """
-    names: dict[Role, str] = {"partner": letter(0), "focal": letter(1)}
-    messages: list[ChatMessage] = [ChatMessageSystem(content=SYSTEM_PROMPT.format(me=names[role]))]
+    messages: list[ChatMessage] = [ChatMessageSystem(content=SYSTEM_PROMPT.format(me=letter(seat)))]
     heard = [QUESTION.format(question=question)]
-    if not turns or turns[0].role == role:
+    if seat == 0:
         heard.append(SPEAK_FIRST)
     for turn in turns:
-        if turn.role == role:
+        if (speaking := (turn.index - 1) % seats) == seat:
             messages.append(ChatMessageUser(content="\n\n".join(heard)))
             messages.append(ChatMessageAssistant(content=turn.text))
             heard = []
         else:
-            heard.append(SAID.format(who=names[turn.role], text=turn.text))
+            heard.append(SAID.format(who=letter(speaking), text=turn.text))
     messages.append(ChatMessageUser(content="\n\n".join(heard)))
     return messages
 
 
 async def speak(
-    model: Model, chain: Chain, role: Role, config: GenerateConfig, *, cached: bool
+    model: Model, chain: Chain, role: Role, speaker: str, config: GenerateConfig, *, cached: bool
 ) -> Turn:
     """Let a model take the next turn of a chain, in a span that carries its name."""
-    speaker = chain.focal if role == "focal" else chain.partner
+    seat = len(chain.turns) % chain.seats
     # A response cache may serve a chain its own past, but never the replies to another partner
     # who said the same words: the A/A pair must be sampled twice.
     cache: Any = {"cache": CachePolicy(scopes={"chain": chain.id})} if cached else {}
     async with span(speaker, type="agent"):
         output = await model.generate(
-            view(chain.question, chain.turns, role), config=config, **cache
+            view(chain.question, chain.turns, seat, chain.seats), config=config, **cache
         )
     tokens = output.usage.output_tokens if output.usage else None
     cut = reasons(str(model)) and at_limit(output.stop_reason, tokens, config.max_tokens)
@@ -109,14 +115,14 @@ def _marked(output: ModelOutput) -> list[str]:
 
 
 @solver
-def converse(turns: int, config: GenerateConfig, base_seed: int | None) -> Solver:
-    """Run one chain per sample: the partner opens, then focal and partner speak in turn.
+def converse(turns: int | None, config: GenerateConfig, base_seed: int | None) -> Solver:
+    """Run one chain per sample: the speakers take turns in their order.
 
-    The sample's metadata names seed, question, focal and partner, and holds the partner's frozen
-    opening turn or the model string that speaks live for it.
+    The sample's metadata names seed, question, focal, partner and speakers (`grid`), and holds the
+    frozen opening turn where the first speaker is scripted.
 
     Args:
-        turns: turns in all, the partner's opening included.
+        turns: turns in all, the opening included; None stops at the reply.
         config: the focal's settings.
         base_seed: every turn gets a sampling seed of its own, derived from this one and the
             chain; None passes no seed to the engine.
@@ -124,6 +130,7 @@ def converse(turns: int, config: GenerateConfig, base_seed: int | None) -> Solve
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         facts = state.metadata
+        speakers = facts["speakers"]
         chain = Chain(
             id=chain_id(
                 benchmark=facts["benchmark"],
@@ -138,23 +145,28 @@ def converse(turns: int, config: GenerateConfig, base_seed: int | None) -> Solve
             partner=facts["partner"],
             replicate=state.epoch,
             turns=(),
+            order=tuple(speaker["name"] for speaker in speakers) if len(speakers) > 2 else (),
         )
         if facts["opening"] is not None:
-            async with span(chain.partner, type="agent"):
-                opening = Turn(1, "partner", chain.partner, facts["opening"])
+            name = speakers[0]["name"]
+            async with span(name, type="agent"):
+                opening = Turn(1, "partner", name, facts["opening"])
             chain = replace(chain, turns=(opening,))
-        while len(chain.turns) < turns:
+        while len(chain.turns) < (turns or facts["reply_turn"]):
             index = len(chain.turns) + 1
-            role: Role = "partner" if index % 2 else "focal"
+            speaker = speakers[len(chain.turns) % len(speakers)]
+            role: Role = "focal" if speaker["kind"] == FOCAL else "partner"
             model, settings = get_model(), config
-            if role == "partner" and facts["partner_kind"] != "self":
-                model = partner_model(facts["partner_model"])
+            if speaker["kind"] == "checkpoint":
+                model = partner_model(speaker["model"])
                 settings = SAMPLING.merge(model.config)
             if base_seed is not None:
                 settings = settings.merge(
                     GenerateConfig(seed=sampling_seed(base_seed, chain.id, index))
                 )
-            turn = await speak(model, chain, role, settings, cached=bool(config.cache))
+            turn = await speak(
+                model, chain, role, speaker["name"], settings, cached=bool(config.cache)
+            )
             chain = replace(chain, turns=(*chain.turns, turn))
         state.store.set(CHAIN_KEY, chain.to_dict())
         state.messages = transcript(chain)
@@ -164,27 +176,40 @@ def converse(turns: int, config: GenerateConfig, base_seed: int | None) -> Solve
     return solve
 
 
-def check_turns(turns: int, partners: Sequence[Partner]) -> None:
+def check_turns(turns: int | None, partners: Sequence[Partner]) -> None:
     """Refuse a chain that is too short for a reply, or in which a scripted partner runs dry.
 
     Raises:
-        PanelistError: fewer than 2 turns, or more than 2 with a scripted partner.
+        PanelistError: fewer turns than a reply needs, or a scripted partner that would have to
+            speak after the opening.
     """
-    if not isinstance(turns, int):
+    if turns is not None and not isinstance(turns, int):
         raise PanelistError(f"turns: {turns!r} is not a whole number")
-    if turns < 2:
-        raise PanelistError(f"turns: {turns}; a reply needs at least 2, an opening and an answer")
-    scripted = [partner.name for partner in partners if partner.kind == "scripted"]
-    if turns > 2 and scripted:
-        raise PanelistError(
-            f"turns: {turns}, but {', '.join(scripted)} can only open: a bank holds opening turns. "
-            "Use turns=2, or live partners (-T partners=self, or --model-role partner=...)"
-        )
+    for partner in partners:
+        needed = partner.reply_turn
+        length = needed if turns is None else turns
+        if length < needed:
+            raise PanelistError(
+                f"turns: {turns}; a reply to {partner.name} needs at least {needed}, an opening "
+                "and an answer"
+            )
+        spoken = {(index % len(partner.seats)): index for index in range(1, length)}
+        dry = [
+            seat.name
+            for place, seat in enumerate(partner.seats)
+            if seat is not None and seat.kind == "scripted" and place in spoken
+        ]
+        if dry:
+            raise PanelistError(
+                f"turns: {length} with {partner.name}, but {', '.join(dry)} can only open: a bank "
+                "holds opening turns. Put scripted partners first, and let the chain end before "
+                "their second turn, or use live partners (-T partners=self)"
+            )
 
 
 def reply(chain: Chain) -> Turn:
     """The focal's first turn after the partner spoke: the primary outcome."""
-    return next(turn for turn in chain.turns if turn.role == "focal")
+    return next(turn for turn in chain.turns if turn.role == "focal" and turn.index > 1)
 
 
 def partner_model(name: str) -> Model:

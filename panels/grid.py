@@ -6,7 +6,7 @@ from inspect_ai.dataset import MemoryDataset, Sample
 
 from panelist.panels.bank import DEFAULT, Bank, find_bank
 from panelist.panels.errors import PanelistError
-from panelist.panels.partner import Partner
+from panelist.panels.partner import FOCAL, Partner
 from panelist.panels.protocol import BENCHMARK
 from panelist.panels.seed import Seed, nested
 from panelist.panels.tier import Tier
@@ -51,15 +51,42 @@ def grid(
                 "focal": focal,
                 "partner": partner.name,
                 "partner_kind": partner.kind,
-                "partner_model": partner.model,
+                "reply_turn": partner.reply_turn,
+                "speakers": _speakers(partner, focal),
                 "same_turns_as": partner.same_turns_as,
                 "dose": partner.dose,
-                "opening": (
-                    bank.opening(seed.id, partner) if bank and partner.kind == "scripted" else None
-                ),
+                **_frozen(bank, seed.id, partner),
             },
         )
         for seed in usable[: tier.seeds]
         for partner in partners
     ]
     return MemoryDataset(samples, name=f"panelist-{BENCHMARK}-{tier.name}")
+
+
+def _speakers(partner: Partner, focal: str) -> list[dict[str, str | None]]:
+    """Who takes turns, in order, as the solver reads it."""
+    return [
+        {"name": focal, "kind": FOCAL, "model": None}
+        if seat is None
+        else {"name": seat.name, "kind": seat.kind, "model": seat.model}
+        for seat in partner.seats
+    ]
+
+
+def _frozen(bank: Bank | None, seed: str, partner: Partner) -> dict[str, str | int | None]:
+    """The frozen opening, and what is planted in it."""
+    opener = partner.seats[0]
+    facts: dict[str, str | int | None] = {
+        "opening": None,
+        "planted": partner.planted,
+        "pair": partner.pair,
+        "trouble": None,
+        "note": None,
+    }
+    if bank and opener is not None and opener.kind == "scripted":
+        facts["opening"] = bank.opening(seed, opener)
+        facts["planted"], facts["pair"] = opener.planted, opener.pair
+        if wrong := bank.planted.get((seed, opener.same_turns_as or opener.name)):
+            facts["trouble"], facts["note"] = wrong.trouble, wrong.note
+    return facts

@@ -16,6 +16,7 @@ from panelist.panels.tier import Tier
 FIELDS = (
     "package",
     "benchmark",
+    "behaviour",
     "tier",
     "turns",
     "bank",
@@ -34,19 +35,21 @@ FIELDS = (
 
 
 def run_record(
+    behaviour: str,
     focal: Model,
     name: str,
     checkpoint: Checkpoint | None,
     partners: tuple[Partner, ...],
     bank: Bank | None,
     tier: Tier,
-    turns: int,
+    turns: int | None,
     base_seed: int | None,
 ) -> dict[str, Any]:
-    """JSON-ready facts: benchmark, bank hash, focal, partners, runtime, prompts, sampling."""
+    """JSON-ready facts: benchmark, behaviour, bank, focal, partners, runtime, prompts, sampling."""
     return {
         "package": version("panelist"),
         "benchmark": BENCHMARK,
+        "behaviour": behaviour,
         "tier": tier.name,
         "turns": turns,
         "bank": bank.version if bank else "",

@@ -23,10 +23,10 @@ from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 from inspect_ai.util import collect
 
-from panelist.panels.chain import CHAIN_KEY, Chain
+from panelist.panels.chain import CHAIN_KEY, Chain, Turn
 from panelist.panels.errors import PanelistError
+from panelist.scorers.behaviour import UNSCORED, by_partner, features
 from panelist.scorers.detector import BEHAVIOURS, Behaviour, paired
-from panelist.scorers.hedging import UNSCORED, by_partner
 from panelist.scorers.judge_answer import NOTHING, Judgement, ask, settings
 from panelist.scorers.judge_rubric import rubric_version
 from panelist.scorers.reply_status import reply_status
@@ -155,7 +155,7 @@ def judge(
 ) -> Scorer:
     """A behaviour in the focal's replies, judged by a model.
 
-    The score's metadata holds one record per focal turn, as that of `panelist.scorers.hedging`,
+    The score's metadata holds one record per focal turn, as that of `panelist.scorers.behaviour`,
     with the judge's probability, label, quoted spans and answer. A reply without an outcome is not
     asked about; one whose judgement could not be read has status "error" and NaN.
 
@@ -194,8 +194,8 @@ def judge(
                 if status not in UNSCORED:
                     judged = await ask(grader, behaviour, turn.text, before.text, config)
                     status = "error" if isnan(judged.probability) else status
-                turns.append((turn, status, judged))
-        reply, status, first = turns[0]
+                turns.append((before.text, turn, status, judged))
+        _, reply, status, first = turns[0]
         numbers = (nan, nan) if status in UNSCORED else (float(first.label), first.probability)
         name, version = f"{behaviour}-judge", f"{rubric_version(behaviour)} {grader}"
         return Score(
@@ -208,7 +208,8 @@ def judge(
                 "detector_version": version,
                 "detector_status": status_of(behaviour, name, version),
                 "turns": [
-                    _record(turn.index, status, turn.text, judged) for turn, status, judged in turns
+                    _record(behaviour, before, turn, status, judged)
+                    for before, turn, status, judged in turns
                 ],
             },
         )
@@ -216,11 +217,13 @@ def judge(
     return score
 
 
-def _record(index: int, status: str, text: str, judged: Judgement) -> dict[str, object]:
+def _record(
+    behaviour: Behaviour, before: str, turn: Turn, status: str, judged: Judgement
+) -> dict[str, object]:
     return {
-        "turn": index,
+        **features(turn.text, before, behaviour),
+        "turn": turn.index,
         "status": status,
-        "words": len(words(text)),
         "probability": None if isnan(judged.probability) else judged.probability,
         "label": judged.label,
         "spans": [list(span) for span in judged.spans],

@@ -9,12 +9,11 @@ import pandas as pd
 from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log
 from inspect_ai.scorer import Score
 
-from panelist.analysis.table import check_table
+from panelist.analysis.table import BEHAVIOURS, check_table
 from panelist.panels.chain import CHAIN_KEY, Chain
 from panelist.panels.errors import PanelistError
 from panelist.panels.record import FIELDS
-
-NAN = float("nan")
+from panelist.scorers.rows import NAN, no_outcome, outcomes
 
 SAMPLING_FIELDS = ("temperature", "top_p", "top_k", "max_tokens")
 """Sampling settings that replies depend on."""
@@ -30,7 +29,8 @@ class Run:
         status: success, cancelled, error or started.
         created: ISO time.
         record: the run record.
-        detector: name, version and status of the detector.
+        behaviour: what its task is about.
+        detectors: name, version and status of the detector of each behaviour scored.
         expected: replies the run set out for; found: those in the log, failed ones included.
         superseded: logs of earlier tries of the same run, which `inspect eval-retry` went on from.
         output_tokens: tokens generated, None if the engine does not say.
@@ -41,11 +41,17 @@ class Run:
     status: str
     created: str
     record: dict[str, Any]
-    detector: dict[str, str]
+    behaviour: str
+    detectors: dict[str, dict[str, str]]
     expected: int
     found: int
     output_tokens: int | None
     superseded: tuple[Path, ...] = ()
+
+    @property
+    def detector(self) -> dict[str, str]:
+        """The detector of the task's own behaviour."""
+        return self.detectors[self.behaviour]
 
 
 def read_logs(paths: Sequence[Path]) -> tuple[list[Run], pd.DataFrame]:
@@ -53,17 +59,18 @@ def read_logs(paths: Sequence[Path]) -> tuple[list[Run], pd.DataFrame]:
 
     Raises:
         PanelistError: a path holds no log, a log is unreadable, empty, of another task or without
-            hedging scores; the logs are of different benchmark versions, banks or detectors.
+            scores; the logs are of different behaviours, benchmark versions, banks or detectors.
     """
-    runs: list[Run] = []
-    rows: list[dict[str, Any]] = []
+    logs: list[tuple[Run, EvalLog]] = []
     for tries in _tries([(path, _read(path)) for path in _log_files(paths)]):
         path, log = tries[0]
         run = replace(_run(path, log), superseded=tuple(path for path, _ in tries[1:]))
-        runs.append(run)
-        for sample in log.samples or []:
-            rows.extend(_rows(run, sample))
+        logs.append((run, log))
+    runs = [run for run, _ in logs]
     _comparable(runs)
+    # A column is of use only where every run has it.
+    measured = [b for b in runs[0].detectors if all(b in run.detectors for run in runs)]
+    rows = [row for run, log in logs for s in log.samples or [] for row in _rows(run, s, measured)]
     return runs, check_table(pd.DataFrame(rows))
 
 
@@ -109,7 +116,7 @@ def _read(path: Path) -> EvalLog:
     if "panelist" not in (log.eval.metadata or {}):
         raise PanelistError(
             f"{path}: a log of the task {log.eval.task!r}, not of a panel task; give logs of "
-            "panelist/panel_hedging"
+            "panelist/panel_hedging, panel_repair or panel_challenge"
         )
     record = (log.eval.metadata or {})["panelist"]
     if lacking := [field for field in FIELDS if field not in record]:
@@ -127,45 +134,49 @@ def _read(path: Path) -> EvalLog:
 
 def _run(path: Path, log: EvalLog) -> Run:
     samples = log.samples or []
-    scores = [score for sample in samples if (score := _score(sample)) is not None]
+    record = (log.eval.metadata or {})["panelist"]
+    detectors: dict[str, dict[str, str]] = {}
+    for sample in samples:
+        for behaviour, score in _scores(sample).items():
+            said = score.metadata or {}
+            keys = {"name": "detector", "version": "detector_version", "status": "detector_status"}
+            detectors.setdefault(behaviour, {new: str(said[old]) for new, old in keys.items()})
     errors = [sample.error.message for sample in samples if sample.error is not None]
     if len(errors) == len(samples):
         raise PanelistError(
             f"{path}: all {len(samples)} samples failed, the first with: {errors[0]}; mend the "
             "cause and run `inspect eval-retry` on it"
         )
-    if not scores:
+    if (behaviour := record["behaviour"]) not in detectors:
         raise PanelistError(
-            f"{path}: no hedging scores; score it with "
-            f"`inspect score {path.name} --scorer panelist/hedging`"
+            f"{path}: no {behaviour} scores; score it with "
+            f"`inspect score {path.name} --scorer panelist/{behaviour}`"
         )
-    said = scores[0].metadata or {}
     used = [usage.output_tokens for usage in log.stats.model_usage.values()]
     return Run(
         path=path,
         id=log.eval.eval_id,
         status=log.status,
         created=log.eval.created,
-        record=(log.eval.metadata or {})["panelist"],
-        detector={
-            "name": said["detector"],
-            "version": said["detector_version"],
-            "status": said["detector_status"],
-        },
+        record=record,
+        behaviour=behaviour,
+        detectors=detectors,
         expected=len(log.eval.dataset.sample_ids or []) * (log.eval.config.epochs or 1),
         found=len(samples),
         output_tokens=sum(used) or None,
     )
 
 
-def _score(sample: EvalSample) -> Score | None:
+def _scores(sample: EvalSample) -> dict[str, Score]:
+    """The score of each behaviour; the first where several detectors scored one."""
+    found: dict[str, Score] = {}
     for score in (sample.scores or {}).values():
-        if (score.metadata or {}).get("behaviour") == "hedging":
-            return score
-    return None
+        if (behaviour := (score.metadata or {}).get("behaviour")) in BEHAVIOURS:
+            found.setdefault(str(behaviour), score)
+    return found
 
 
-def _rows(run: Run, sample: EvalSample) -> list[dict[str, Any]]:
+def _rows(run: Run, sample: EvalSample, measured: Sequence[str]) -> list[dict[str, Any]]:
     facts = sample.metadata
     common = {
         "run": run.id,
@@ -177,62 +188,31 @@ def _rows(run: Run, sample: EvalSample) -> list[dict[str, Any]]:
         "partner_kind": facts["partner_kind"],
         "same_turns_as": facts["same_turns_as"] or "",
         "dose": NAN if facts["dose"] is None else float(facts["dose"]),
+        "planted": NAN if facts["planted"] is None else float(facts["planted"]),
+        "pair": facts["pair"] or "",
+        "trouble": facts["trouble"] or "",
         "seed": facts["seed"],
         "domain": facts["domain"],
         "replicate": sample.epoch,
     }
-    score = _score(sample)
+    scores = _scores(sample)
     data = sample.store.get(CHAIN_KEY)
-    if sample.error is not None or score is None or data is None:
-        return [common | {"turn": 2, "status": "error", **dict.fromkeys(_OUTCOMES, NAN)}]
+    if sample.error is not None or data is None or not set(measured) <= scores.keys():
+        return [common | {"turn": facts["reply_turn"], **no_outcome(measured)}]
     texts = {turn.index: turn.text for turn in Chain.from_dict(data).turns}
+    by_turn = zip(*((scores[b].metadata or {})["turns"] for b in measured), strict=True)
     return [
         common
-        | {"text": texts[seen["turn"]], "partner_text": texts[seen["turn"] - 1]}
-        | _outcomes(seen)
-        for seen in (score.metadata or {})["turns"]
+        | {"text": texts[seen[0]["turn"]], "partner_text": texts[seen[0]["turn"] - 1]}
+        | outcomes(dict(zip(measured, seen, strict=True)))
+        for seen in by_turn
     ]
-
-
-_OUTCOMES = (
-    "words",
-    "window_words",
-    "partner_words",
-    "partner_hedging_cues",
-    "sentences",
-    "hedging",
-    "hedging_score",
-    "hedging_cues",
-    "hedging_window_cues",
-    "hedging_sentences",
-)
-
-
-def _outcomes(seen: dict[str, Any]) -> dict[str, Any]:
-    scored = seen["status"] in ("ok", "truncated")
-    numbers = {
-        "words": seen["words"],
-        "window_words": seen["window_words"],
-        "sentences": seen["sentences"],
-        "hedging": int(seen["label"]),
-        "hedging_score": seen["probability"],
-        "hedging_cues": seen["cues"],
-        "hedging_window_cues": seen["window_cues"],
-        "hedging_sentences": seen["hedged_sentences"],
-    }
-    return {
-        "turn": seen["turn"],
-        "status": seen["status"],
-        "spans": seen["spans"],
-        "partner_words": float(seen["partner_words"]),
-        "partner_hedging_cues": float(seen["partner_cues"]),
-        **{name: float(value) if scored else NAN for name, value in numbers.items()},
-    }
 
 
 def _comparable(runs: Sequence[Run]) -> None:
     """Refuse to lay runs side by side that measured different things."""
     facts: dict[str, Callable[[Run], str]] = {
+        "behaviours": lambda run: run.behaviour,
         "benchmark versions": lambda run: str(run.record["benchmark"]),
         "prompts": lambda run: str(run.record["prompt_sha256"]),
         "partner banks": lambda run: str(run.record["bank_sha256"]),

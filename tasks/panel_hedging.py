@@ -7,20 +7,15 @@ Built around arXiv 2606.20632 (Zhang, Wang, Xue, Chu 2026), not a reproduction o
     inspect eval panelist/panel_hedging --model openai/gpt-4o-mini -T tier=quick
     inspect eval panelist/panel_hedging --model vllm/org/a --model-role partner=vllm/org/b
     inspect eval panelist/panel_hedging -T partners=self,scripted-neutral -T turns=2
+    inspect eval panelist/panel_hedging -T partners=self+vllm/org/b     # a table of three
 """
 
-from inspect_ai import Epochs, Task, task
+from typing import Any
 
-from panelist.panels.bank import DEFAULT
-from panelist.panels.cast import cast_partners, focal_checkpoint, focal_model, role_is_given
-from panelist.panels.checkpoint import EMBEDDED
-from panelist.panels.conversation import check_turns, converse
-from panelist.panels.grid import grid
-from panelist.panels.protocol import BENCHMARK, SAMPLING
-from panelist.panels.record import run_record
-from panelist.panels.seed import shipped_seeds
-from panelist.panels.tier import find_tier
-from panelist.scorers.hedging import hedging
+from inspect_ai import Task, task
+
+from panelist.panels.bank import BANKS
+from panelist.tasks.panel import panel_task
 
 
 @task
@@ -28,9 +23,9 @@ def panel_hedging(
     *,
     tier: str = "demo",
     partners: str | list[str] | None = None,
-    bank: str = DEFAULT,
-    turns: int = 2,
-    checkpoint: str | None = None,
+    bank: str = BANKS["hedging"],
+    turns: int | None = None,
+    checkpoint: str | dict[str, Any] | None = None,
 ) -> Task:
     """Hedging in the focal's reply to each partner.
 
@@ -40,28 +35,14 @@ def panel_hedging(
     Args:
         tier: demo, quick, standard or full: how many seeds, and replies per seed and partner.
         partners: bank partners, `self`, registered checkpoints or Inspect model strings,
-            separated by commas; default: the role `partner` if set, else the whole bank.
+            separated by commas; names joined by `+` sit at one table and speak in that order, the
+            focal last or where `focal` stands. Default: the role `partner` if set, else the bank.
         bank: version of a shipped partner bank, or the path of a bank file.
-        turns: turns in a chain, the partner's opening included; beyond 2 partners must be live.
-        checkpoint: the focal's name in the registry, where `--model` does not tell.
+        turns: turns in a chain, the opening included; default: up to the focal's reply. Who has to
+            speak after the opening must be live.
+        checkpoint: the focal's name in the registry, where `--model` does not tell; or a row of
+            one's own: name, family, base, recipe.
     """
-    focal = focal_model()
-    name, registered = focal_checkpoint(focal, checkpoint)
-    cast, frozen = cast_partners(partners, str(bank), role_is_given())
-    check_turns(turns, cast)
-    chosen = find_tier(str(tier))
-    config = SAMPLING.merge(focal.config)
-    # The embedded engine honours seeds; others may reject one, so they get it only on request.
-    base_seed = 0 if config.seed is None and str(focal) == EMBEDDED else config.seed
-    return Task(
-        model=focal,
-        dataset=grid(shipped_seeds(), cast, frozen, chosen, name),
-        solver=converse(turns, config, base_seed),
-        scorer=hedging(),
-        config=SAMPLING,
-        epochs=Epochs(chosen.replies, "mean"),
-        version=BENCHMARK,
-        metadata={
-            "panelist": run_record(focal, name, registered, cast, frozen, chosen, turns, base_seed)
-        },
+    return panel_task(
+        "hedging", tier=tier, partners=partners, bank=bank, turns=turns, checkpoint=checkpoint
     )

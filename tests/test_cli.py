@@ -57,7 +57,7 @@ def four_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
         for replicate in (1, 2)
     ]
     runs = [
-        Run(Path(f), f, "success", "", {"focal": f, "checkpoint": None}, {}, 0, 0, None)
+        Run(Path(f), f, "success", "", {"focal": f, "checkpoint": None}, "hedging", {}, 0, 0, None)
         for f in RATES
     ]
     monkeypatch.setattr("panelist.scorers.logs.read_logs", lambda _: (runs, pd.DataFrame(rows)))

@@ -20,18 +20,18 @@ TURNS = (
 )
 
 
-def shape(role: Any, turns: tuple[Turn, ...]) -> list[tuple[str, str]]:
-    return [(m.role, m.text) for m in view("Q?", turns, role)[1:]]
+def shape(seat: int, turns: tuple[Turn, ...]) -> list[tuple[str, str]]:
+    return [(m.role, m.text) for m in view("Q?", turns, seat)[1:]]
 
 
 def test_the_focal_reads_question_and_opening() -> None:
-    assert shape("focal", TURNS[:1]) == [
+    assert shape(1, TURNS[:1]) == [
         ("user", "Question for the panel: Q?\n\nPanelist A said: One.")
     ]
 
 
 def test_own_turns_are_assistant_messages_and_roles_alternate() -> None:
-    assert shape("focal", TURNS) == [
+    assert shape(1, TURNS) == [
         ("user", "Question for the panel: Q?\n\nPanelist A said: One."),
         ("assistant", "Two."),
         ("user", "Panelist A said: Three."),
@@ -40,8 +40,8 @@ def test_own_turns_are_assistant_messages_and_roles_alternate() -> None:
 
 def test_the_opener_is_told_to_begin_and_later_hears_the_reply() -> None:
     opening = "Question for the panel: Q?\n\nYou speak first."
-    assert shape("partner", ()) == [("user", opening)]
-    assert shape("partner", TURNS[:2]) == [
+    assert shape(0, ()) == [("user", opening)]
+    assert shape(0, TURNS[:2]) == [
         ("user", opening),
         ("assistant", "One."),
         ("user", "Panelist B said: Two."),
@@ -49,8 +49,8 @@ def test_the_opener_is_told_to_begin_and_later_hears_the_reply() -> None:
 
 
 def test_no_name_is_said_to_a_panelist() -> None:
-    for role in ("focal", "partner"):
-        said = " ".join(m.text for m in view("Q?", TURNS, role))
+    for seat in (0, 1):
+        said = " ".join(m.text for m in view("Q?", TURNS, seat))
         assert "You are Panelist" in said
         assert not {"p", "f"} & set(said.replace(":", " ").split())
 

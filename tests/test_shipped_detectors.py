@@ -15,9 +15,9 @@ from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from panelist.cli import commands
 from panelist.panels.errors import PanelistError
 from panelist.scorers.bars import BARS
+from panelist.scorers.behaviour import hedging
 from panelist.scorers.detector import BEHAVIOURS
 from panelist.scorers.detectors import shipped
-from panelist.scorers.hedging import hedging
 from panelist.scorers.logs import read_logs
 from panelist.scorers.validation_report import status_of
 

@@ -28,8 +28,8 @@ CHECKOUT = Path(__file__).parents[1]
         ({"partners": "self,self"}, "a name stands twice"),
         ({"turns": "abc"}, "turns: 'abc' is not a whole number"),
         ({"partners": "foo/bar"}, "the model 'foo/bar' cannot be made"),
-        ({"turns": 1}, "turns: 1; a reply needs at least 2"),
-        ({"turns": 3}, "turns: 3, but scripted-low"),
+        ({"turns": 1}, "turns: 1; a reply to scripted-low needs at least 2"),
+        ({"turns": 3}, "turns: 3 with scripted-low, but scripted-low can only open"),
         ({"checkpoint": "gpt-99"}, "unknown checkpoint 'gpt-99'"),
     ],
 )

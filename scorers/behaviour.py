@@ -1,0 +1,192 @@
+"""The behaviour scorers: Inspect scorers over the chains that a panel task leaves in the store.
+
+`inspect score LOG --scorer panelist/hedging` re-scores a log without generating again; with
+`-S detector=hedging-cues` by another detector. Any panel log can be scored for any behaviour.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+from math import nan
+from typing import Any, cast
+
+from inspect_ai.scorer import (
+    Metric,
+    MetricProtocol,
+    SampleScore,
+    Score,
+    Scorer,
+    Target,
+    Value,
+    mean,
+    metric,
+    scorer,
+    stderr,
+)
+from inspect_ai.solver import TaskState
+
+from panelist.panels.chain import CHAIN_KEY, Chain, Turn
+from panelist.panels.errors import PanelistError
+from panelist.scorers.cues import detect
+from panelist.scorers.detector import Behaviour, Detector
+from panelist.scorers.detectors import detector as named
+from panelist.scorers.reply_status import reply_status
+from panelist.scorers.segment import words
+
+UNSCORED = ("empty", "refused", "not_english", "error")
+"""Statuses without an outcome."""
+
+VALUES: dict[Behaviour, tuple[str, str]] = {
+    "hedging": ("hedging", "hedges_per_100_words"),
+    "repair": ("repair", "repairs_per_100_words"),
+    "challenge": ("challenge", "challenges_per_100_words"),
+}
+"""What each scorer reports: 0 or 1, and a rate. The rest stands in the score's metadata."""
+
+
+@metric
+def by_partner() -> Metric:
+    """Mean and standard error (clustered by seed) of each partner, and of all replies.
+
+    One metric, because Inspect keeps only one `grouped` metric a score.
+    """
+    measures = {"mean": mean(), "stderr": stderr(cluster="seed")}
+
+    def compute(scores: list[SampleScore]) -> Value:
+        groups: dict[str, list[SampleScore]] = defaultdict(list)
+        for score in scores:
+            groups[str((score.sample_metadata or {})["partner"])].append(score)
+        groups["all"] = scores
+        return {
+            f"{partner} {name}": cast(float, cast(MetricProtocol, measure)(group))
+            for partner, group in groups.items()
+            for name, measure in measures.items()
+        }
+
+    return compute
+
+
+def features(text: str, before: str, behaviour: Behaviour) -> dict[str, object]:
+    """Lengths and cue counts of a reply and of the turn before it."""
+    found, heard = detect(text, behaviour), detect(before, behaviour)
+    return {
+        "words": found.words,
+        "cues": found.cues,
+        "spans": [list(span) for span in found.spans],
+        "sentences": found.sentences,
+        "cued_sentences": found.cued_sentences,
+        "window_words": found.window_words,
+        "window_cues": found.window_cues,
+        "partner_words": heard.words,
+        "partner_cues": heard.cues,
+    }
+
+
+def score_turns(chosen: Detector, said: Sequence[tuple[str, Turn]]) -> list[dict[str, Any]]:
+    """One record a focal turn: status, label, probability, cue counts and spans.
+
+    Args:
+        chosen: the detector.
+        said: each turn with the text of the turn before it.
+    """
+    behaviour = cast(Behaviour, chosen.behaviour)
+    scored = chosen.score([turn.text for _, turn in said], [before for before, _ in said])
+    return [
+        {
+            "turn": turn.index,
+            # Nothing was said to reply to: a failure of the chain, not an outcome.
+            "status": reply_status(turn) if words(before) else "error",
+            "label": bool(row["label"]),
+            "probability": float(row["probability"]),
+            **features(turn.text, before, behaviour),
+        }
+        for (before, turn), row in zip(said, scored.to_dict("records"), strict=True)
+    ]
+
+
+def outcome(record: dict[str, Any]) -> tuple[float, float]:
+    """The two `VALUES` of a record of `score_turns`; NaN where there is no outcome."""
+    if record["status"] in UNSCORED:
+        return nan, nan
+    return float(record["label"]), 100 * record["cues"] / record["words"]
+
+
+def replies_of(chain: Chain) -> list[tuple[str, Turn]]:
+    """The focal's turns that reply to somebody, each with the text of the turn before it."""
+    return [(before.text, turn) for before, turn in pairwise(chain.turns) if turn.role == "focal"]
+
+
+def _behaviour_scorer(behaviour: Behaviour, name: str) -> Scorer:
+    chosen = named(name)
+    if chosen.behaviour != behaviour:
+        raise PanelistError(
+            f"detector {name!r}: it detects {chosen.behaviour}; give {behaviour}-learned or "
+            f"{behaviour}-cues"
+        )
+
+    async def score(state: TaskState, target: Target) -> Score:
+        # pandas comes with it: not before a score is asked for, as every `inspect` imports this.
+        from panelist.scorers.validation_report import status_of
+
+        data = state.store.get(CHAIN_KEY)
+        if data is None:
+            raise PanelistError(
+                f"sample {state.sample_id}: no chain in its store; the {behaviour} scorer reads "
+                f"chains of a panel task, such as panelist/panel_{behaviour}"
+            )
+        said = replies_of(Chain.from_dict(data))
+        turns = score_turns(chosen, said)
+        first = turns[0]
+        return Score(
+            value=dict(zip(VALUES[behaviour], outcome(first), strict=True)),
+            answer=said[0][1].text,
+            explanation=(
+                f"{first['status']}: probability {first['probability']:.2f}, "
+                f"{first['cues']} cues in {first['words']} words"
+            ),
+            metadata={
+                "behaviour": behaviour,
+                "detector": chosen.name,
+                "detector_version": chosen.version,
+                "detector_status": status_of(behaviour, chosen.name, chosen.version),
+                "turns": turns,
+            },
+        )
+
+    return score
+
+
+@scorer(metrics={value: [by_partner()] for value in VALUES["hedging"]})
+def hedging(detector: str = "hedging-learned") -> Scorer:
+    """Hedging in the reply (the focal's first turn after a partner spoke).
+
+    The score's metadata names the detector, its version and its status (`validation_report`), and
+    holds one record per focal turn (`score_turns`). An empty, refused or non-English reply is NaN,
+    which Inspect counts as unscored.
+
+    Args:
+        detector: a shipped detector of hedging, "hedging-learned" or "hedging-cues". Cue counts are
+            there with either.
+    """
+    return _behaviour_scorer("hedging", detector)
+
+
+@scorer(metrics={value: [by_partner()] for value in VALUES["repair"]})
+def repair(detector: str = "repair-learned") -> Scorer:
+    """Repair in the reply: asking what was meant, saying that it was not understood.
+
+    As `hedging`, with "repair-learned" or "repair-cues".
+    """
+    return _behaviour_scorer("repair", detector)
+
+
+@scorer(metrics={value: [by_partner()] for value in VALUES["challenge"]})
+def challenge(detector: str = "challenge-learned") -> Scorer:
+    """Challenge in the reply: contradicting or doubting what was said.
+
+    As `hedging`, with "challenge-learned" or "challenge-cues".
+    """
+    return _behaviour_scorer("challenge", detector)
+
+
+SCORERS = {"hedging": hedging, "repair": repair, "challenge": challenge}
