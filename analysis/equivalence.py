@@ -48,6 +48,13 @@ class Equivalence:
             return "equivalent"
         return "different" if self.over_runtimes.p < self.alpha else "undecided"
 
+    @property
+    def smallest_margin(self) -> float:
+        """The smallest relative margin within which every pair would be equivalent."""
+        df = self.over_runtimes.n_seeds - 1
+        reach = np.abs(self.pairs.log_ratio) + stats.t.ppf(1 - self.alpha, df) * self.pairs.se
+        return float(np.expm1(reach.max()))
+
     def to_frame(self) -> pd.DataFrame:
         """One row a pair of runtimes, with `p_tost`."""
         return self.pairs.to_frame().assign(p_tost=self.p, margin=self.margin)
@@ -61,7 +68,8 @@ class Equivalence:
             "undecided": "can be called neither equivalent nor different",
         }[self.verdict]
         text = f"The runtimes {', '.join(self.runtimes)} {said} "
-        text += f"(margin {100 * self.margin:g} %, largest TOST p = {max(self.p):.2g})."
+        text += f"(margin {100 * self.margin:g} %, largest TOST p = {max(self.p):.2g}); "
+        text += f"they would be equivalent within {100 * self.smallest_margin:.0f} %."
         if isinstance(tau, Interval):
             text += f" Shift over runtimes: {tau.text(100, 1, ' %')} of the mean."
         other = self.over_partners.rel_sd if self.over_partners else None

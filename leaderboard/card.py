@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from panelist.analysis.cells import Cells, cells
+from panelist.analysis.detection import Detection, detection
 from panelist.analysis.dose import Dose, dose_response
 from panelist.analysis.errors import NotIdentified
 from panelist.analysis.floor import Floor, floor
@@ -18,6 +19,11 @@ from panelist.panels.errors import PanelistError
 from panelist.panels.seed import shipped_seeds
 from panelist.panels.tier import find_tier
 from panelist.scorers.logs import Run
+
+VERBS = {"hedging": "hedge", "repair": "repair", "challenge": "challenge"}
+
+PLANTED = {"hedging": "", "repair": "planted trouble", "challenge": "a false claim"}
+"""What a bank plants for a behaviour."""
 
 EXAMPLES = 5
 """Replies shown in full."""
@@ -42,6 +48,7 @@ class Card:
     """Everything that a card shows, in no particular format."""
 
     focal: str
+    behaviour: str
     runs: Sequence[Run]
     counts: Mapping[str, int]
     n_seeds: int
@@ -56,6 +63,8 @@ class Card:
     dose: Dose | NotIdentified
     length: LengthControl
     words: Mapping[str, Interval]
+    detections: Mapping[str, Detection | NotIdentified]
+    """Signal detection by matched pair; empty where nothing was planted."""
     examples: tuple[Example, ...]
 
     @property
@@ -66,11 +75,33 @@ class Card:
     @property
     def answers(self) -> list[tuple[str, str, str]]:
         """Question, short answer, and what stands behind it."""
+        told = [self._tells(pair, found) for pair, found in self.detections.items()]
         return [
-            ("How much does it hedge?", *self._how_much()),
+            *told,
+            (f"How much does it {VERBS[self.behaviour]}?", *self._how_much()),
             ("Does it move with the partner?", *self._moves()),
             ("Can I believe it?", *self._believe()),
         ]
+
+    @property
+    def replies_that(self) -> str:
+        """What a level is a share of."""
+        return f"replies that {VERBS[self.behaviour]}"
+
+    def _tells(self, pair: str, found: Detection | NotIdentified) -> tuple[str, str, str]:
+        what = PLANTED[self.behaviour]
+        question = f"Does it react to {what}?" if not pair else f"To {what}, partner {pair}?"
+        if isinstance(found, NotIdentified):
+            return question, "cannot say", found.summary()
+        d, hit, false = found.d_prime, found.hit, found.false_alarm
+        behind = (
+            f"{hit.text(100, 0, ' %')} of planted turns, "
+            f"{false.text(100, 0, ' %', named=False)} of their twins; "
+            f"d' {d.text(1, 2, named=False)}"
+        )
+        if d.low > 0:
+            return question, "yes, more than to its twin", behind
+        return question, "less than to its twin" if d.high < 0 else "not shown", behind
 
     def _how_much(self) -> tuple[str, str]:
         if isinstance(self.level, NotIdentified):
@@ -147,7 +178,9 @@ def make_card(runs: Sequence[Run], table: pd.DataFrame, focal: str | None = None
         )
     table = table[table["focal"] == name]
     table = replies(table)
-    scored = cells(table, behaviour="hedging", measure="label")
+    own = [run for run in runs if run.record["focal"] == name]
+    behaviour = own[0].behaviour
+    scored = cells(table, behaviour=behaviour, measure="label")
     twins = {
         str(partner): str(of)
         for partner, of in zip(table["partner"], table["same_turns_as"], strict=True)
@@ -158,12 +191,13 @@ def make_card(runs: Sequence[Run], table: pd.DataFrame, focal: str | None = None
     partners = tuple(p for p in _by_dose(table, scored.partners) if p not in twins)
     apart = scored.select(partners)
     pairs = [(of, twin) for twin, of in twins.items() if of in scored.partners]
-    doses = table["dose"].notna().all()
-    lengths = cells(table, behaviour="hedging", measure="words").select(partners)
+    doses = behaviour == "hedging" and table["dose"].notna().all()
+    lengths = cells(table, behaviour=behaviour, measure="words").select(partners)
     moved = shift(apart)
     return Card(
         focal=name,
-        runs=[run for run in runs if run.record["focal"] == name],
+        behaviour=behaviour,
+        runs=own,
         counts={status: int((table["status"] == status).sum()) for status in STATUSES},
         n_seeds=len(apart.common().seeds),
         n_seen=table.loc[~table["status"].isin(NO_OUTCOME), "seed"].nunique(),
@@ -179,10 +213,19 @@ def make_card(runs: Sequence[Run], table: pd.DataFrame, focal: str | None = None
                 "dose response", "not every partner is scripted", "the scripted partners of a bank"
             )
         ),
-        length=length_control(table, behaviour="hedging", partners=partners),
+        length=length_control(table, behaviour=behaviour, partners=partners),
         words=by_partner(lengths),
+        detections=_detections(table, behaviour),
         examples=_examples(table, partners),
     )
+
+
+def _detections(table: pd.DataFrame, behaviour: str) -> dict[str, Detection | NotIdentified]:
+    """Signal detection by matched pair, A/A partners left out."""
+    single = table[table["planted"].notna() & (table["same_turns_as"] == "")]
+    return {
+        str(pair): detection(part, behaviour=behaviour) for pair, part in single.groupby("pair")
+    }
 
 
 def _floor(

@@ -69,12 +69,12 @@ def figures(card: Card) -> dict[str, str]:
     if card.levels and isinstance(card.level, Interval):
         drawn["levels"] = plots.forest(
             _rows(tuple(card.levels), tuple(card.levels.values())),
-            title="Replies that hedge, by partner",
+            title=f"{card.replies_that.capitalize()}, by partner",
             reference=card.level.estimate,
             unit=" %",
             scale=100,
             digits=0,
-            xlabel="% of replies with a hedge; dashed: mean",
+            xlabel=f"% of {card.replies_that}; dashed: mean",
         )
     if isinstance(card.dose, Dose):
         drawn["dose"] = plots.dose(
@@ -107,6 +107,7 @@ def _rows(names: Sequence[str], values: Sequence[Interval]) -> list[plots.Row]:
 def summaries(card: Card) -> list[tuple[str, str]]:
     """Each result in words, under its heading."""
     return [
+        *(("Signal detection", found.summary()) for found in card.detections.values()),
         ("Shift", card.shift.summary()),
         ("A/A floor", card.floor.summary()),
         ("Dose response", card.dose.summary()),

@@ -15,6 +15,7 @@ from panelist.analysis.interval import Interval
 from panelist.analysis.shift import Shift
 from panelist.leaderboard.card import Card
 from panelist.leaderboard.card_contents import facts, figures, summaries
+from panelist.leaderboard.report import plain, records
 
 
 def to_html(card: Card) -> str:
@@ -23,23 +24,28 @@ def to_html(card: Card) -> str:
 
     # Autoescaping on: everything but our own SVG is data, whatever a model wrote.
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    source = files("panelist.leaderboard").joinpath("card.html").read_text(encoding="utf-8")
+    room = files("panelist.leaderboard")
+    source = room.joinpath("card.html").read_text(encoding="utf-8")
     return environment.from_string(source).render(
-        card=card, figures=figures(card), summaries=summaries(card), facts=facts(card)
+        card=card,
+        figures=figures(card),
+        summaries=summaries(card),
+        facts=facts(card),
+        style=room.joinpath("page.css").read_text(encoding="utf-8"),
     )
 
 
 def to_markdown(card: Card) -> str:
     """The card's words and tables as Markdown."""
-    lines = [f"# {_plain(card.focal)} as a panelist: hedging", ""]
+    lines = [f"# {plain(card.focal)} as a panelist: {card.behaviour}", ""]
     for question, answer, behind in card.answers:
-        lines += [f"- **{question}** {_plain(answer)}: {_plain(behind)}"]
-    lines += ["", "| partner | replies that hedge | 95 % interval |", "|---|---|---|"]
-    lines += [f"| {_plain(name)} | {value} | {span} |" for name, value, span in _levels(card)]
+        lines += [f"- **{question}** {plain(answer)}: {plain(behind)}"]
+    lines += ["", f"| partner | {card.replies_that} | 95 % interval |", "|---|---|---|"]
+    lines += [f"| {plain(name)} | {value} | {span} |" for name, value, span in _levels(card)]
     for heading, text in summaries(card):
-        lines += ["", f"**{heading}.** {_plain(text)}"]
+        lines += ["", f"**{heading}.** {plain(text)}"]
     lines += ["", "| what was run | |", "|---|---|"]
-    lines += [f"| {name} | {_plain(value)} |" for name, value in facts(card)]
+    lines += [f"| {name} | {plain(value)} |" for name, value in facts(card)]
     return "\n".join(lines) + "\n"
 
 
@@ -48,6 +54,8 @@ def to_json(card: Card) -> str:
     return json.dumps(
         {
             "focal": card.focal,
+            "behaviour": card.behaviour,
+            "detection": {pair: _record(found) for pair, found in card.detections.items()},
             "answers": [
                 dict(zip(("question", "answer", "behind"), a, strict=True)) for a in card.answers
             ],
@@ -73,8 +81,7 @@ def _record(result: Any) -> Any:
     """A result as JSON-ready rows; what is not a number is null."""
     if isinstance(result, Interval):
         return {"estimate": result.estimate, "low": result.low, "high": result.high}
-    frame = result.to_frame()
-    return json.loads(frame.to_json(orient="records", double_precision=15))
+    return records(result.to_frame())
 
 
 def to_terminal(card: Card) -> RenderableType:
@@ -83,11 +90,11 @@ def to_terminal(card: Card) -> RenderableType:
     for question, answer, behind in card.answers:
         answers.add_row(Text(question), Text(answer, style="bold"), Text(behind, style="dim"))
     levels = Table(box=None, padding=(0, 2), header_style="dim")
-    for column in ("partner", "replies that hedge", "95 % interval"):
+    for column in ("partner", card.replies_that, "95 % interval"):
         levels.add_column(column)
     for row in _levels(card):
         levels.add_row(*(Text(cell) for cell in row))
-    title = Text(f"{card.focal} as a panelist: hedging")
+    title = Text(f"{card.focal} as a panelist: {card.behaviour}")
     return Panel(Group(answers, Text(""), levels), title=title, padding=(1, 2))
 
 
@@ -96,11 +103,6 @@ def _levels(card: Card) -> list[tuple[str, str, str]]:
         (name, f"{100 * v.estimate:.0f} %", f"{100 * v.low:.0f} to {100 * v.high:.0f} %")
         for name, v in card.levels.items()
     ]
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown does not take for markup."""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
 def write(text: str, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command line: card, plan, compose, checkpoints, embedded, label, train, validate."""
+"""The command line: cards, designs, banks, detectors, planning; one module a family."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from panelist.cli_design import bank, design, run
 from panelist.cli_label import label
 from panelist.cli_train import train
 from panelist.cli_validate import validate
@@ -159,7 +160,10 @@ def embedded(hf: Path | None) -> None:
     click.echo(export_hf(hf) if hf else embedded_model())
 
 
+commands.add_command(bank)
+commands.add_command(design)
 commands.add_command(label)
+commands.add_command(run)
 commands.add_command(train)
 commands.add_command(validate)
 

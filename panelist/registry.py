@@ -5,6 +5,7 @@ from panelist.scorers.behaviour import challenge, hedging, repair
 from panelist.scorers.judge import judge
 from panelist.tasks.panel_challenge import panel_challenge
 from panelist.tasks.panel_hedging import panel_hedging
+from panelist.tasks.panel_openings import panel_openings
 from panelist.tasks.panel_repair import panel_repair
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "judge",
     "panel_challenge",
     "panel_hedging",
+    "panel_openings",
     "panel_repair",
     "panelist_provider",
     "repair",

@@ -48,8 +48,10 @@ def focal_model() -> Model:
             "give the task itself, eval(panel_hedging, task_args={...}, model=...), "
             "or its name, eval('panelist/panel_hedging', ...)"
         ) from ex
-    if str(model) in ("none/none", EMBEDDED) and not model.model_args:
-        return get_model(EMBEDDED, config=BATCHED.merge(model.config))
+    embedded = str(model).partition(":")[0] == EMBEDDED
+    if (embedded or str(model) == "none/none") and not model.model_args:
+        name = str(model) if embedded else EMBEDDED
+        return get_model(name, config=BATCHED.merge(model.config))
     return offline(model)
 
 

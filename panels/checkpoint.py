@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from panelist.panels.errors import PanelistError
+from panelist.panels.recipe import RECIPES as CALIBRATION
 
 RECIPES = (
     "base",
@@ -18,8 +19,12 @@ RECIPES = (
     "reasoning-distilled",
     "reasoning-rl",
     "merge",
+    *(f"calibration-{name}" for name in CALIBRATION),
 )
 """The recipe taxonomy: the last documented stage of post-training (see checkpoints.yaml)."""
+
+REASONING = ("reasoning-distilled", "reasoning-rl", "calibration-thinking")
+"""Recipes whose checkpoints reason aloud before they reply."""
 
 EMBEDDED = "panelist/smollm2-135m-instruct"
 """Inspect model string of the checkpoint that needs no key, no GPU and no Hub."""
@@ -129,7 +134,7 @@ def find_checkpoint(name: str) -> Checkpoint:
 def reasons(model: str) -> bool:
     """Whether the registry says that the model string's checkpoint was trained to reason aloud."""
     checkpoint = checkpoint_of(model)
-    return checkpoint is not None and checkpoint.recipe.startswith("reasoning")
+    return checkpoint is not None and checkpoint.recipe in REASONING
 
 
 def checkpoint_of(model: str) -> Checkpoint | None:

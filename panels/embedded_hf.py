@@ -5,12 +5,17 @@ same logits up to float16 rounding (tests/test_embedded_slow.py).
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from panelist.panels.embedded import INSTALL_HINT, embedded_model
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from panelist.panels.embedded import INSTALL_HINT, PROJECTIONS, embedded_model, file_sha256
 from panelist.panels.errors import PanelistError
+from panelist.panels.recipe import adapter
 
 
 def export_hf(directory: Path) -> Path:
@@ -26,6 +31,30 @@ def export_hf(directory: Path) -> Path:
     write_hf_directory(embedded_model(), scratch)
     scratch.rename(directory)
     return directory
+
+
+def served(model: str) -> str:
+    """The Inspect model string of the embedded checkpoint behind another engine.
+
+    `vllm/embedded` and `vllm/embedded:hedged` (or `hf/embedded`) become the paths of its exported
+    directory, made once in the user's cache, and of the recipe's adapter; any other string stays.
+
+    >>> served("vllm/org/name")
+    'vllm/org/name'
+    """
+    provider, _, rest = model.partition("/")
+    name, _, recipe = rest.partition(":")
+    if name != "embedded":
+        return model
+    directory = (
+        user_cache_path("panelist") / "embedded" / f"hf-{file_sha256(embedded_model())[:12]}"
+    )
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{directory}.lock"):
+        if not directory.exists():
+            shutil.rmtree(f"{directory}.part", ignore_errors=True)
+            export_hf(directory)
+    return f"{provider}/{directory}" + (f":{adapter(recipe)}" if recipe else "")
 
 
 def write_hf_directory(gguf: Path, directory: Path) -> None:
@@ -90,16 +119,9 @@ def _config(facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_NAMES = {
+_NAMES = PROJECTIONS | {
     "attn_norm": "input_layernorm",
     "ffn_norm": "post_attention_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
 }
 
 

@@ -54,15 +54,25 @@ class Run:
         return self.detectors[self.behaviour]
 
 
-def read_logs(paths: Sequence[Path]) -> tuple[list[Run], pd.DataFrame]:
+def read_logs(
+    paths: Sequence[Path], *, behaviour: str | None = None
+) -> tuple[list[Run], pd.DataFrame]:
     """The runs and their replies, one row a focal turn.
+
+    Args:
+        paths: logs, or folders of them; logs of opening turns are passed over.
+        behaviour: only logs of this behaviour's task.
 
     Raises:
         PanelistError: a path holds no log, a log is unreadable, empty, of another task or without
             scores; the logs are of different behaviours, benchmark versions, banks or detectors.
     """
     logs: list[tuple[Run, EvalLog]] = []
-    for tries in _tries([(path, _read(path)) for path in _log_files(paths)]):
+    found = [(path, log) for path in _log_files(paths) if (log := _read(path, behaviour))]
+    if not found:
+        what = f"of {behaviour}" if behaviour else "of replies"
+        raise PanelistError(f"{', '.join(map(str, paths))}: no log {what} in it")
+    for tries in _tries(found):
         path, log = tries[0]
         run = replace(_run(path, log), superseded=tuple(path for path, _ in tries[1:]))
         logs.append((run, log))
@@ -108,7 +118,8 @@ def _log_files(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _read(path: Path) -> EvalLog:
+def _read(path: Path, behaviour: str | None) -> EvalLog | None:
+    """A log of replies; None for one of opening turns, or of another behaviour than the asked."""
     try:
         log = read_eval_log(str(path), exclude_fields={"events", "attachments", "messages"})
     except Exception as ex:  # zip, JSON and validation errors alike: the file is not a log
@@ -124,6 +135,8 @@ def _read(path: Path) -> EvalLog:
             f"{path}: its run record lacks {', '.join(lacking)}; it was made by another version of "
             f"panelist ({record.get('package', 'unknown')}). Run it again"
         )
+    if record["behaviour"] == "openings" or behaviour not in (None, record["behaviour"]):
+        return None
     if not log.samples:
         raise PanelistError(
             f"{path}: an empty log: the run has status {log.status!r} and no sample; run "

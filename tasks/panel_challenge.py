@@ -25,6 +25,7 @@ def panel_challenge(
     bank: str = BANKS["challenge"],
     turns: int | None = None,
     checkpoint: str | dict[str, Any] | None = None,
+    also: str | list[str] | None = None,
 ) -> Task:
     """Challenge in the focal's reply to a false claim and to its true twin.
 
@@ -41,7 +42,14 @@ def panel_challenge(
             speak after the opening must be live.
         checkpoint: the focal's name in the registry, where `--model` does not tell; or a row of
             one's own: name, family, base, recipe.
+        also: behaviours that the same replies are scored for beside.
     """
     return panel_task(
-        "challenge", tier=tier, partners=partners, bank=bank, turns=turns, checkpoint=checkpoint
+        "challenge",
+        tier=tier,
+        partners=partners,
+        bank=bank,
+        turns=turns,
+        checkpoint=checkpoint,
+        also=also,
     )

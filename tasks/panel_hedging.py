@@ -26,6 +26,7 @@ def panel_hedging(
     bank: str = BANKS["hedging"],
     turns: int | None = None,
     checkpoint: str | dict[str, Any] | None = None,
+    also: str | list[str] | None = None,
 ) -> Task:
     """Hedging in the focal's reply to each partner.
 
@@ -42,7 +43,14 @@ def panel_hedging(
             speak after the opening must be live.
         checkpoint: the focal's name in the registry, where `--model` does not tell; or a row of
             one's own: name, family, base, recipe.
+        also: behaviours that the same replies are scored for beside.
     """
     return panel_task(
-        "hedging", tier=tier, partners=partners, bank=bank, turns=turns, checkpoint=checkpoint
+        "hedging",
+        tier=tier,
+        partners=partners,
+        bank=bank,
+        turns=turns,
+        checkpoint=checkpoint,
+        also=also,
     )

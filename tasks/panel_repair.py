@@ -25,6 +25,7 @@ def panel_repair(
     bank: str = BANKS["repair"],
     turns: int | None = None,
     checkpoint: str | dict[str, Any] | None = None,
+    also: str | list[str] | None = None,
 ) -> Task:
     """Repair in the focal's reply to planted trouble and to its clean twin.
 
@@ -41,7 +42,14 @@ def panel_repair(
             speak after the opening must be live.
         checkpoint: the focal's name in the registry, where `--model` does not tell; or a row of
             one's own: name, family, base, recipe.
+        also: behaviours that the same replies are scored for beside.
     """
     return panel_task(
-        "repair", tier=tier, partners=partners, bank=bank, turns=turns, checkpoint=checkpoint
+        "repair",
+        tier=tier,
+        partners=partners,
+        bank=bank,
+        turns=turns,
+        checkpoint=checkpoint,
+        also=also,
     )

@@ -25,9 +25,7 @@ def shape(seat: int, turns: tuple[Turn, ...]) -> list[tuple[str, str]]:
 
 
 def test_the_focal_reads_question_and_opening() -> None:
-    assert shape(1, TURNS[:1]) == [
-        ("user", "Question for the panel: Q?\n\nPanelist A said: One.")
-    ]
+    assert shape(1, TURNS[:1]) == [("user", "Question for the panel: Q?\n\nPanelist A said: One.")]
 
 
 def test_own_turns_are_assistant_messages_and_roles_alternate() -> None:

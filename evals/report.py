@@ -1,0 +1,182 @@
+"""The report of a design: its logs, read and laid out by kind."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from panelist.analysis.cells import Cells, cells_by_focal
+from panelist.analysis.contrasts import Contrasts, contrasts
+from panelist.analysis.errors import NotIdentified
+from panelist.analysis.profiles import Profiles
+from panelist.evals import findings
+from panelist.evals.design import Design
+from panelist.evals.findings import Found
+from panelist.evals.runtimes import runtime_sections
+from panelist.evals.units import Plan
+from panelist.leaderboard.report import Report
+from panelist.scorers.logs import Run, read_logs
+
+Answer = tuple[str, str, str]
+
+
+def make_report(design: Design, logs: Path) -> Report:
+    """The report of a design that has run, from the logs of its units.
+
+    Args:
+        design: what was run.
+        logs: the folder with one folder of logs a unit.
+
+    Raises:
+        PanelistError: a unit has no logs, or they cannot be laid side by side.
+    """
+    plan = Plan(design)
+    sections: list[Found] = []
+    answers: list[Answer] = []
+    runs: list[Run] = []
+    for step in plan.steps:
+        measured = (step.behaviour, *step.also)
+        if design.runtimes:
+            made, said, table, seen = runtime_sections(design, plan, logs, step.behaviour)
+        else:
+            seen, table = read_logs([logs / u.name for u in plan.units], behaviour=step.behaviour)
+            made, said = [], []
+            for behaviour in measured:
+                more, also = _of_behaviour(design, plan, table, behaviour)
+                made += more
+                said += also
+            made += _of_set(design, plan, table, measured)
+        runs += seen
+        answers += said
+        sections += [*made, findings.failures(table)]
+    values: dict[str, Any] = {}
+    for section, numbers in sections:
+        values[section.heading] = numbers
+    return Report(
+        title=design.name,
+        question=design.question,
+        answers=(*answers, _believe(design, runs)),
+        sections=tuple(section for section, _ in sections),
+        facts=tuple(_facts(design, runs)),
+        values={"findings": values},
+    )
+
+
+def _of_behaviour(
+    design: Design, plan: Plan, table: pd.DataFrame, behaviour: str
+) -> tuple[list[Found], list[Answer]]:
+    """Levels, differences, shifts and, where trouble was planted, signal detection."""
+    single = findings.without_twins(table)
+    names = [row.name for row in design.rows]
+    found = cells_by_focal(single, behaviour=behaviour)
+    by_name = {name: found[name] for name in names if name in found}
+    wanted = None
+    if design.kind == "card" and design.focal:
+        wanted = [(design.focal, name) for name in names if name != design.focal]
+    gaps = contrasts(by_name, pairs=wanted) if len(by_name) > 1 else None
+    made = [findings.levels(by_name, behaviour)]
+    answers: list[Answer] = []
+    if table["planted"].notna().any():
+        made.append(findings.detections(single, behaviour))
+    if gaps is not None:
+        made.append(findings.differences(gaps, behaviour))
+        answers.append(_difference_answer(design, gaps, behaviour))
+    made.append(findings.shifts(by_name, behaviour))
+    if design.identical:
+        twins = contrasts(by_name, pairs=design.identical)
+        made.append(findings.identical(twins, design.identical))
+        answers.append(_identical_answer(design, twins, behaviour))
+    if plan.openings:
+        made.append(findings.round_robin(by_name, design.rows))
+    return made, answers
+
+
+def _of_set(
+    design: Design, plan: Plan, table: pd.DataFrame, measured: Sequence[str]
+) -> list[Found]:
+    """Recipe and family, over all behaviours of the step."""
+    if len(design.rows) < 2 or design.kind == "card":
+        return []
+    labels = {r.name: {"family": r.family, "recipe": r.recipe, "base": r.base} for r in design.rows}
+    # A copy would stand for a recipe's distance to itself, and count its recipe twice.
+    copies = {b for _, b in design.identical}
+    single = findings.without_twins(table[~table["focal"].isin(copies)])
+    cells: dict[str, dict[str, Cells]] = {b: cells_by_focal(single, behaviour=b) for b in measured}
+    whole = Profiles.from_cells(cells, labels=labels)
+    made = [findings.apart(whole)]
+    if design.kind == "corpus":
+        counts = pd.Series(whole.recipe).value_counts()
+        for recipe in sorted(counts[counts > 1].index):
+            part = whole.keep([r == recipe for r in whole.recipe])
+            if len(set(part.family)) > 1:
+                heading = f"Controlled subset: recipe {recipe} in {len(part.names)} checkpoints"
+                made.append(findings.apart(part, heading))
+    return made
+
+
+def _difference_answer(design: Design, found: Contrasts | NotIdentified, behaviour: str) -> Answer:
+    question = f"Do the checkpoints differ in {behaviour}?"
+    if design.kind == "card":
+        question = f"Does {design.focal} differ from the others in {behaviour}?"
+    if isinstance(found, NotIdentified):
+        return question, "cannot say", found.summary()
+    twins = {frozenset(pair) for pair in design.identical}
+    real = [
+        (pair, v, p)
+        for pair, v, p in zip(found.pairs, found.differences, found.p_holm, strict=True)
+        if frozenset(pair) not in twins
+    ]
+    clear = [item for item in real if item[2] < 0.05]
+    if not clear:
+        return question, "not shown", f"none of {len(real)} pairs differs (Holm)"
+    (a, b), v, _ = max(clear, key=lambda item: abs(item[1].estimate))
+    return (
+        question,
+        f"yes, {len(clear)} of {len(real)} pairs",
+        f"most of all {a} minus {b}: {v.text(100, 0, named=False)} points",
+    )
+
+
+def _identical_answer(design: Design, found: Contrasts | NotIdentified, behaviour: str) -> Answer:
+    question = f"Is nothing found between copies of one checkpoint ({behaviour})?"
+    if isinstance(found, NotIdentified):
+        return question, "cannot say", found.summary()
+    values = [found.find(a, b) for a, b in design.identical]
+    apart = [v for v in values if not v.low <= 0 <= v.high]
+    behind = "; ".join(f"{v.text(100, 1, named=False)} points" for v in values)
+    return question, "a difference was found" if apart else "nothing, as it should be", behind
+
+
+def _believe(design: Design, runs: Sequence[Run]) -> Answer:
+    doubts = []
+    if design.tier == "demo":
+        doubts.append("the demo tier is too small to rank anything")
+    status = sorted({f"{r.detector['name']} is {r.detector['status']}" for r in runs})
+    doubts += [said for said in status if not said.endswith("is validated")]
+    short = sum(run.expected - run.found for run in runs)
+    if short:
+        doubts.append(f"{short} replies were never made")
+    behind = f"{sum(run.found for run in runs):,} replies in {len(runs)} runs"
+    if not doubts:
+        return "Can I believe it?", "yes, within its intervals", behind
+    return "Can I believe it?", "with care", f"{'; '.join(doubts)} ({behind})"
+
+
+def _facts(design: Design, runs: Sequence[Run]) -> list[tuple[str, str]]:
+    first = runs[0].record
+    engines = sorted({str(r.record["runtime"]["engine_version"]) for r in runs})
+    banks = sorted({f"{r.record['bank']} ({r.record['bank_sha256'][:12]})" for r in runs})
+    detectors = sorted({f"{r.detector['name']} {r.detector['version']}" for r in runs})
+    tokens = sum(run.output_tokens or 0 for run in runs)
+    return [
+        ("design", f"{design.name}, kind {design.kind}, tier {design.tier}"),
+        ("checkpoints", "; ".join(f"{r.name} ({r.family}, {r.recipe})" for r in design.rows)),
+        ("partner banks", ", ".join(banks)),
+        ("detectors", ", ".join(detectors)),
+        ("engines", ", ".join(engines)),
+        ("sampling", ", ".join(f"{k} {v}" for k, v in first["sampling"].items())),
+        ("replies", f"{sum(r.found for r in runs):,} of {sum(r.expected for r in runs):,}"),
+        ("tokens generated", f"{tokens:,}"),
+        ("benchmark", f"version {first['benchmark']}, panelist {first['package']}"),
+    ]
