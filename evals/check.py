@@ -183,6 +183,8 @@ def _contradictions(design: Design) -> Iterator[str]:
         yield "partners: openings of one checkpoint are one partner; add checkpoints, or use bank"
     if isinstance(design.partners, str) and design.partners not in ("bank", "openings"):
         yield f"partners: {design.partners!r}; give bank, openings, or a list of partners"
+    if not isinstance(design.partners, str) and not all(design.partners or ("",)):
+        yield f"partners: {list(design.partners)}; give one or more names, none of them empty"
     frozen = design.partners in ("bank", "openings")
     if frozen and design.turns not in (None, 2):
         yield f"turns: {design.turns}; frozen partners only open, so their chains have 2 turns"

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from inspect_ai.log import list_eval_logs, read_eval_log
+from inspect_ai.log import list_eval_logs
 
 from panelist.evals.running import Engines, run_unit
 from panelist.evals.units import Unit
 from panelist.panels.bank import SHIPPED, read_bank, write_bank
 from panelist.panels.chain import CHAIN_KEY, Chain
 from panelist.panels.errors import PanelistError
+from panelist.panels.logs import read_log
 from panelist.panels.partner import Partner
 from panelist.scorers.reply_status import reply_status
 
@@ -96,7 +97,7 @@ def _openings(folder: Path) -> dict[str, str]:
     """Seed to opening turn, of the logs in a folder, without what nobody could reply to."""
     found: dict[str, str] = {}
     for info in list_eval_logs(str(folder)):
-        log = read_eval_log(info, exclude_fields={"events", "messages"})
+        log = read_log(info.name)
         for sample in log.samples or []:
             if (data := sample.store.get(CHAIN_KEY)) is None:
                 continue

@@ -15,7 +15,7 @@ from panelist.evals.design import Design
 from panelist.evals.findings import Found
 from panelist.evals.runtimes import runtime_sections
 from panelist.evals.units import Plan
-from panelist.leaderboard.report import Report
+from panelist.leaderboard.report import Report, Section
 from panelist.scorers.logs import Run, read_logs
 
 Answer = tuple[str, str, str]
@@ -102,7 +102,12 @@ def _of_set(
     # A copy would stand for a recipe's distance to itself, and count its recipe twice.
     copies = {b for _, b in design.identical}
     single = findings.without_twins(table[~table["focal"].isin(copies)])
-    cells: dict[str, dict[str, Cells]] = {b: cells_by_focal(single, behaviour=b) for b in measured}
+    # A behaviour that nobody shows, or that all show always, has no scale.
+    varied = [b for b in measured if single[b].nunique() > 1]
+    if not varied:
+        flat = NotIdentified("diversity", "no behaviour varies", "more seeds, or a larger model")
+        return [(Section("Recipe and family", (flat.summary(),)), {})]
+    cells: dict[str, dict[str, Cells]] = {b: cells_by_focal(single, behaviour=b) for b in varied}
     whole = Profiles.from_cells(cells, labels=labels)
     made = [findings.apart(whole)]
     if design.kind == "corpus":

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log
+from inspect_ai.log import EvalLog, EvalSample, list_eval_logs
 from inspect_ai.scorer import Score
 
 from panelist.analysis.table import BEHAVIOURS, check_table
 from panelist.panels.chain import CHAIN_KEY, Chain
 from panelist.panels.errors import PanelistError
+from panelist.panels.logs import read_log
 from panelist.panels.record import FIELDS
 from panelist.scorers.rows import NAN, no_outcome, outcomes
 
@@ -74,6 +75,7 @@ def read_logs(
         raise PanelistError(f"{', '.join(map(str, paths))}: no log {what} in it")
     for tries in _tries(found):
         path, log = tries[0]
+        _check_samples(path, log)
         run = replace(_run(path, log), superseded=tuple(path for path, _ in tries[1:]))
         logs.append((run, log))
     runs = [run for run, _ in logs]
@@ -121,7 +123,7 @@ def _log_files(paths: Sequence[Path]) -> list[Path]:
 def _read(path: Path, behaviour: str | None) -> EvalLog | None:
     """A log of replies; None for one of opening turns, or of another behaviour than the asked."""
     try:
-        log = read_eval_log(str(path), exclude_fields={"events", "attachments", "messages"})
+        log = read_log(path)
     except Exception as ex:  # zip, JSON and validation errors alike: the file is not a log
         raise PanelistError(f"{path}: not a readable Inspect log ({ex})") from ex
     if "panelist" not in (log.eval.metadata or {}):
@@ -137,12 +139,15 @@ def _read(path: Path, behaviour: str | None) -> EvalLog | None:
         )
     if record["behaviour"] == "openings" or behaviour not in (None, record["behaviour"]):
         return None
+    return log
+
+
+def _check_samples(path: Path, log: EvalLog) -> None:
     if not log.samples:
         raise PanelistError(
             f"{path}: an empty log: the run has status {log.status!r} and no sample; run "
             "`inspect eval-retry` on it, or run it again"
         )
-    return log
 
 
 def _run(path: Path, log: EvalLog) -> Run:

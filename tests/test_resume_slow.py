@@ -1,0 +1,75 @@
+"""A design that is killed again and again ends as if it had not been; nothing done is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from inspect_ai.log import list_eval_logs
+
+from panelist.panels.bank import read_bank
+from panelist.panels.chain import CHAIN_KEY, Chain
+from panelist.panels.logs import read_log
+
+SCRIPT = Path(__file__).with_name("counted_run.py")
+IN_FLIGHT = 4
+"""Connections of the model: chains whose reply may be on its way when the process dies."""
+
+
+@pytest.mark.slow
+def test_no_finished_chain_is_generated_twice(tmp_path: Path) -> None:
+    row = {"family": "x", "base": "x/b", "model": "counted/model"}
+    design = {
+        "name": "killed",
+        "kind": "factorial",
+        "checkpoints": [
+            row | {"name": "a", "recipe": "sft"},
+            row | {"name": "b", "recipe": "dpo"},
+        ],
+        "partners": "openings",
+        "engine": {"max_connections": IN_FLIGHT},
+    }
+    (tmp_path / "design.yaml").write_text(yaml.safe_dump(design))
+    notes, output = tmp_path / "notes", tmp_path / "out"
+    command = [sys.executable, "-P", str(SCRIPT), str(tmp_path / "design.yaml"), str(output)]
+    environment = {**os.environ, "INSPECT_DISPLAY": "none", "XDG_DATA_HOME": str(tmp_path / "data")}
+    kills = 0
+    for wait in (4.0, 5.0, 6.0, 5.5, 120.0):
+        process = subprocess.Popen(
+            [*command, str(notes)],
+            env=environment,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            said, _ = process.communicate(timeout=wait)
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            kills += 1
+            time.sleep(0.2)
+    assert process.returncode == 0, said
+    assert kills >= 3
+
+    made = notes.read_text().split()
+    bank = read_bank(output / "openings.jsonl")
+    kept = "".join(bank.turns.values())
+    chains = []
+    for info in list_eval_logs(str(output / "logs")):
+        log = read_log(info.name)
+        if not log.samples:
+            continue  # killed before its first chain: the eval set began another log
+        chains += [Chain.from_dict(s.store[CHAIN_KEY]) for s in log.samples]
+    kept += "".join(turn.text for chain in chains for turn in chain.turns if turn.role == "focal")
+    # 20 seeds; each checkpoint replies twice to two partners on the seeds of a `limit` of 20.
+    assert len({chain.id for chain in chains}) == len(chains) == 2 * 20 * 2
+    lost = [mark for mark in made if mark not in kept]
+    assert len(lost) <= kills * IN_FLIGHT, (len(lost), len(made), kills)
+    assert (output / "report.html").exists()
