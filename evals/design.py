@@ -64,6 +64,7 @@ class Limits(_Strict):
     """The most that a run may cost; None is no limit."""
 
     dollars: float | None = Field(default=None, gt=0)
+    requests_per_minute: float | None = Field(default=None, gt=0)
     tokens: int | None = Field(default=None, gt=0)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,8 @@ from panelist.evals.units import Plan
 from panelist.leaderboard.card_formats import write
 from panelist.leaderboard.report import Report, to_html, to_json, to_markdown
 from panelist.panels.bank import read_bank
+from panelist.panels.budget import Budget, Rates, spending
+from panelist.panels.embedded_hf import served
 from panelist.panels.errors import PanelistError
 
 CHANGEABLE = ("limits", "engine", "detect", "expected", "prices", "question", "claims", "margin")
@@ -30,12 +33,14 @@ class Finished:
         checked: what the design asked for.
         outcomes: of every unit.
         report: what was found.
+        spent: dollars, by the design's prices; None where it has none.
         paths: the files written.
     """
 
     checked: Checked
     outcomes: tuple[Outcome, ...]
     report: Report
+    spent: float | None
     paths: tuple[Path, ...]
 
     @property
@@ -68,8 +73,12 @@ def run_design(
     plan = Plan(design)
     _claim(output, design)
     engines = Engines()
+    budget = _budget(design, output)
     arguments: dict[str, Any] = {"tier": design.tier}
-    try:
+    stack = ExitStack()
+    stack.callback(engines.stop)
+    stack.enter_context(spending(budget))
+    with stack:
         if plan.openings:
             bank = _bank(design, plan, output, engines, limit, say)
             arguments["bank"] = str(bank)
@@ -95,14 +104,26 @@ def run_design(
                     metadata={"design": design.name, "runtime": unit.runtime},
                 )
             )
-    finally:
-        engines.stop()
     report = make_report(design, output / "logs")
     paths = []
     for suffix, form in (("html", to_html), ("md", to_markdown), ("json", to_json)):
         paths.append(output / f"report.{suffix}")
         write(form(report), paths[-1])
-    return Finished(checked, tuple(outcomes), report, tuple(paths))
+    spent = budget.spent if budget and design.prices else None
+    return Finished(checked, tuple(outcomes), report, spent, tuple(paths))
+
+
+def _budget(design: Design, output: Path) -> Budget | None:
+    """The budget of a design with prices or a rate."""
+    limits = design.limits
+    if not design.prices and limits.requests_per_minute is None:
+        return None
+    return Budget(
+        output / "spending.jsonl",
+        {served(model): Rates(p.input, p.output) for model, p in design.prices.items()},
+        dollars=limits.dollars,
+        requests_per_minute=limits.requests_per_minute,
+    )
 
 
 def _claim(output: Path, design: Design) -> None:

@@ -10,6 +10,7 @@ from panelist.analysis.cells import Cells, cells_by_focal
 from panelist.analysis.contrasts import Contrasts, contrasts
 from panelist.analysis.errors import NotIdentified
 from panelist.analysis.profiles import Profiles
+from panelist.analysis.table import NO_OUTCOME, replies
 from panelist.evals import findings
 from panelist.evals.design import Design
 from panelist.evals.findings import Found
@@ -35,6 +36,7 @@ def make_report(design: Design, logs: Path) -> Report:
     sections: list[Found] = []
     answers: list[Answer] = []
     runs: list[Run] = []
+    lost = 0
     for step in plan.steps:
         measured = (step.behaviour, *step.also)
         if design.runtimes:
@@ -50,13 +52,14 @@ def make_report(design: Design, logs: Path) -> Report:
         runs += seen
         answers += said
         sections += [*made, findings.failures(table)]
+        lost += int(replies(table)["status"].isin(NO_OUTCOME).sum())
     values: dict[str, Any] = {}
     for section, numbers in sections:
         values[section.heading] = numbers
     return Report(
         title=design.name,
         question=design.question,
-        answers=(*answers, _believe(design, runs)),
+        answers=(*answers, _believe(design, runs, lost)),
         sections=tuple(section for section, _ in sections),
         facts=tuple(_facts(design, runs)),
         values={"findings": values},
@@ -153,12 +156,14 @@ def _identical_answer(design: Design, found: Contrasts | NotIdentified, behaviou
     return question, "a difference was found" if apart else "nothing, as it should be", behind
 
 
-def _believe(design: Design, runs: Sequence[Run]) -> Answer:
+def _believe(design: Design, runs: Sequence[Run], lost: int) -> Answer:
     doubts = []
     if design.tier == "demo":
         doubts.append("the demo tier is too small to rank anything")
     status = sorted({f"{r.detector['name']} is {r.detector['status']}" for r in runs})
     doubts += [said for said in status if not said.endswith("is validated")]
+    if lost:
+        doubts.append(f"{lost} of {sum(run.found for run in runs)} replies have no outcome")
     short = sum(run.expected - run.found for run in runs)
     if short:
         doubts.append(f"{short} replies were never made")

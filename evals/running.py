@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 from inspect_ai import eval_set
 from inspect_ai.log import EvalLog
 from inspect_ai.model import Model, get_model
@@ -66,7 +67,7 @@ class Engines:
     def stop(self) -> None:
         """Stop the engine that runs."""
         if self._model is not None:
-            self._model.api.close()
+            anyio.run(self._model.api.aclose)
         self._key, self._model = "", None
 
 

@@ -29,6 +29,8 @@ def run(design: Path, output: Path | None, limit: int | None) -> None:
     Console().print(to_terminal(done.report))
     for path in done.paths:
         click.echo(f"report: {path}")
+    if done.spent is not None:
+        click.echo(f"spent: ${done.spent:,.4f} by the prices of the design")
     if done.failed:
         first = next(o.first_error for o in done.outcomes if o.failed)
         raise click.ClickException(

@@ -25,6 +25,7 @@ from inspect_ai.model import (
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import span
 
+from panelist.panels.budget import paid
 from panelist.panels.chain import (
     CHAIN_KEY,
     Chain,
@@ -88,10 +89,10 @@ async def speak(
     # A response cache may serve a chain its own past, but never the replies to another partner
     # who said the same words: the A/A pair must be sampled twice.
     cache: Any = {"cache": CachePolicy(scopes={"chain": chain.id})} if cached else {}
-    async with span(speaker, type="agent"):
-        output = await model.generate(
-            view(chain.question, chain.turns, seat, chain.seats), config=config, **cache
-        )
+    messages = view(chain.question, chain.turns, seat, chain.seats)
+    async with span(speaker, type="agent"), paid(str(model), messages, config) as settle:
+        output = await model.generate(messages, config=config, **cache)
+        settle(output.usage)
     tokens = output.usage.output_tokens if output.usage else None
     cut = reasons(str(model)) and at_limit(output.stop_reason, tokens, config.max_tokens)
     text, reasoning = split_reasoning(output.completion, cut=cut and not _marked(output))
