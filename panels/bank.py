@@ -21,7 +21,11 @@ from panelist.panels.partner import Partner
 SCHEMA = 1
 """Version of the file format."""
 
-SHIPPED = {"v1": "c5e17b4e4cd1899174c0733100b0c9aba9006a776e85c3b12b9e04dee730afd0"}
+SHIPPED = {
+    "v1": "c5e17b4e4cd1899174c0733100b0c9aba9006a776e85c3b12b9e04dee730afd0",
+    "repair-v1": "4e43dcf10687ea765aad962b3219aa72ccb1adc435665a683bb74454ead20909",
+    "challenge-v1": "c03a96c4142dca0dcc034607864ce4e012d97b311562be80da3a8397090b97e1",
+}
 """Banks in the package, with the content hash that each was released under."""
 
 HEADER_FIELDS = ("name", "kind", "model", "same_turns_as", "dose", "planted", "pair")
