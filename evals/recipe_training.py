@@ -17,6 +17,7 @@ import random
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,47 @@ def train(
         round(sum(losses[i : i + tenth]) / len(losses[i : i + tenth]), 4)
         for i in range(0, len(losses), tenth)
     ]
+
+
+def record(
+    recipe: str,
+    examples: Sequence[dict[str, Any]],
+    losses: Sequence[float],
+    seed: int,
+    output: Path,
+) -> None:
+    """Write what an adapter was made from, beside it (`training.json`).
+
+    Args:
+        recipe: its name.
+        examples: what it was trained on; their hash and their contexts' seeds are written.
+        losses: as `train` gives them.
+        seed: of the training.
+        output: the adapter's folder.
+    """
+    text = json.dumps(list(examples), ensure_ascii=False, sort_keys=True)
+    words = [len(str(row["chosen"]).split()) for row in examples]
+    said = {
+        "recipe": recipe,
+        "method": RECIPES[recipe].method,
+        "planted": RECIPES[recipe].planted,
+        "base": BASE,
+        "examples": len(examples),
+        "examples_sha256": sha256(text.encode()).hexdigest(),
+        "mean_words": round(sum(words) / len(words), 1),
+        "seeds": sorted({str(row["context"]).partition(":")[0] for row in examples}),
+        "rank": RANK,
+        "alpha": ALPHA,
+        "modules": list(MODULES),
+        "batch": BATCH,
+        "epochs": EPOCHS,
+        "rate": RATE[RECIPES[recipe].method],
+        "beta": BETA if RECIPES[recipe].method == "dpo" else None,
+        "seed": seed,
+        "losses": list(losses),
+    }
+    path = output / "training.json"
+    path.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
 
 
 def _tidy(output: Path) -> None:

@@ -9,6 +9,8 @@ from click.core import ParameterSource
 
 from panelist.cli_design import bank, design, run
 from panelist.cli_label import label
+from panelist.cli_recipe import recipe
+from panelist.cli_table import lm_eval, table
 from panelist.cli_train import train
 from panelist.cli_validate import validate
 from panelist.version import __version__
@@ -163,7 +165,10 @@ def embedded(hf: Path | None) -> None:
 commands.add_command(bank)
 commands.add_command(design)
 commands.add_command(label)
+commands.add_command(lm_eval)
+commands.add_command(recipe)
 commands.add_command(run)
+commands.add_command(table)
 commands.add_command(train)
 commands.add_command(validate)
 
