@@ -14,6 +14,7 @@ from panelist.evals.units import Plan
 from panelist.panels.checkpoint import Checkpoint
 from panelist.panels.errors import PanelistError
 from panelist.panels.protocol import SAMPLING
+from panelist.panels.spending import LOCAL
 
 NEEDS = {
     "shift": (),
@@ -23,9 +24,6 @@ NEEDS = {
     "decomposition": ("A", "B", "C"),
 }
 """Pair classes (method.md 4b.2) that each claim rests on."""
-
-LOCAL = ("panelist", "vllm", "hf", "sglang", "mockllm", "llama-cpp-python", "ollama")
-"""Inspect providers whose tokens cost nothing that a price list knows."""
 
 
 _DETECT = Detect()

@@ -17,9 +17,10 @@ from panelist.evals.units import Plan
 from panelist.leaderboard.card_formats import write
 from panelist.leaderboard.report import Report, to_html, to_json, to_markdown
 from panelist.panels.bank import read_bank
-from panelist.panels.budget import Budget, Rates, spending
 from panelist.panels.embedded_hf import served
 from panelist.panels.errors import PanelistError
+from panelist.panels.pacing import Pace
+from panelist.panels.spending import Ceiling
 
 CHANGEABLE = ("limits", "engine", "detect", "expected", "prices", "question", "claims", "margin")
 """Fields that may change between two runs into one folder: no reply depends on them."""
@@ -33,7 +34,7 @@ class Finished:
         checked: what the design asked for.
         outcomes: of every unit.
         report: what was found.
-        spent: dollars, by the design's prices; None where it has none.
+        spent: dollars, by the design's prices; None where it has no ceiling.
         paths: the files written.
     """
 
@@ -73,11 +74,14 @@ def run_design(
     plan = Plan(design)
     _claim(output, design)
     engines = Engines()
-    budget = _budget(design, output)
     arguments: dict[str, Any] = {"tier": design.tier}
     stack = ExitStack()
     stack.callback(engines.stop)
-    stack.enter_context(spending(budget))
+    ceiling = _ceiling(design, output)
+    if ceiling:
+        stack.enter_context(ceiling.applied())
+    if design.limits.requests_per_minute:
+        stack.enter_context(Pace(design.limits.requests_per_minute).applied())
     with stack:
         if plan.openings:
             bank = _bank(design, plan, output, engines, limit, say)
@@ -109,21 +113,16 @@ def run_design(
     for suffix, form in (("html", to_html), ("md", to_markdown), ("json", to_json)):
         paths.append(output / f"report.{suffix}")
         write(form(report), paths[-1])
-    spent = budget.spent if budget and design.prices else None
+    spent = ceiling.spent if ceiling else None
     return Finished(checked, tuple(outcomes), report, spent, tuple(paths))
 
 
-def _budget(design: Design, output: Path) -> Budget | None:
-    """The budget of a design with prices or a rate."""
-    limits = design.limits
-    if not design.prices and limits.requests_per_minute is None:
+def _ceiling(design: Design, output: Path) -> Ceiling | None:
+    """The ceiling of a design that has one."""
+    if design.limits.dollars is None:
         return None
-    return Budget(
-        output / "spending.jsonl",
-        {served(model): Rates(p.input, p.output) for model, p in design.prices.items()},
-        dollars=limits.dollars,
-        requests_per_minute=limits.requests_per_minute,
-    )
+    prices = {served(model): price for model, price in design.prices.items()}
+    return Ceiling(design.limits.dollars, prices, output)
 
 
 def _claim(output: Path, design: Design) -> None:

@@ -25,7 +25,6 @@ from inspect_ai.model import (
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import span
 
-from panelist.panels.budget import paid
 from panelist.panels.chain import (
     CHAIN_KEY,
     Chain,
@@ -47,6 +46,7 @@ from panelist.panels.protocol import (
 )
 from panelist.panels.reasoning import split_reasoning
 from panelist.panels.rehearsal import offline
+from panelist.panels.spending import guarded
 
 
 def letter(position: int) -> str:
@@ -90,9 +90,10 @@ async def speak(
     # who said the same words: the A/A pair must be sampled twice.
     cache: Any = {"cache": CachePolicy(scopes={"chain": chain.id})} if cached else {}
     messages = view(chain.question, chain.turns, seat, chain.seats)
-    async with span(speaker, type="agent"), paid(str(model), messages, config) as settle:
-        output = await model.generate(messages, config=config, **cache)
-        settle(output.usage)
+    async with span(speaker, type="agent"):
+        output = await guarded(model).generate(messages, config=config, **cache)
+    if not output.choices:
+        raise PanelistError(f"{model}: an answer with no choices in it; there is no reply to take")
     tokens = output.usage.output_tokens if output.usage else None
     cut = reasons(str(model)) and at_limit(output.stop_reason, tokens, config.max_tokens)
     text, reasoning = split_reasoning(output.completion, cut=cut and not _marked(output))

@@ -38,6 +38,7 @@ from inspect_ai.log import list_eval_logs, read_eval_log_sample_summaries
 from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelOutput, ModelUsage
 from tenacity import RetryError
 
+from panelist.panels import pacing
 from panelist.panels.errors import PanelistError
 
 LOCAL = ("panelist", "vllm", "hf", "sglang", "mockllm", "llama-cpp-python", "ollama")
@@ -280,9 +281,9 @@ _MARK = "_panelist_guarded"
 
 
 def guarded(model: Model) -> Model:
-    """The model itself, its requests held to the ceiling in force, if there is one."""
+    """The model itself, its requests held to the ceiling and the pace in force, if any."""
     api: Any = model.api
-    if _in_force is None or hasattr(api, _MARK):
+    if (_in_force is None and pacing.in_force() is None) or hasattr(api, _MARK):
         return model
     setattr(api, _MARK, True)
     send = api.generate
@@ -290,6 +291,8 @@ def guarded(model: Model) -> Model:
     async def generate(
         input: list[ChatMessage], tools: Any, tool_choice: Any, config: GenerateConfig
     ) -> Any:
+        if pace := pacing.in_force():
+            await pace.wait()
         ceiling = _in_force
         held = await ceiling.reserve(str(model), input, config) if ceiling else None
         if ceiling is None or held is None:

@@ -1,24 +1,18 @@
-"""The API check against a server that fails in every way: all is retried or reported, none lost."""
+"""The API check as a design, against a server that fails in every way."""
 
-import random
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
-import anyio
 import pytest
 import yaml
-from faulty_server import GOOD, Server, faulty_server
 from inspect_ai.log import list_eval_logs
-from inspect_ai.model import ChatMessageUser, GenerateConfig, ModelUsage
 from inspect_ai.model._providers.openai_compatible import OpenAICompatibleAPI
+from openai_server import Server
 from tenacity.wait import wait_fixed
 
-from panelist.evals.design import Design, read_design
+from panelist.evals.design import read_design
 from panelist.evals.experiment import Finished, run_design
-from panelist.panels.budget import Budget, Rates, paid, spending
 from panelist.panels.chain import CHAIN_KEY, Chain
-from panelist.panels.errors import PanelistError
 from panelist.panels.logs import read_log
 from panelist.scorers.logs import read_logs
 
@@ -48,15 +42,14 @@ def run(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, **changes
         "kind": "api",
         "checkpoints": [row],
         "claims": ["shift"],
-        "engine": {"max_connections": 8, "max_retries": 3, "attempt_timeout": 4},
+        "engine": {"max_connections": 8, "max_retries": 4, "attempt_timeout": 4},
     }
     path = folder / "design.yaml"
     path.write_text(yaml.safe_dump(design | changes))
-    read: Design = read_design(path)
-    return run_design(read, path, folder / "out", limit=SAMPLES, say=lambda line: None)
+    return run_design(read_design(path), path, folder / "out", limit=SAMPLES, say=lambda line: None)
 
 
-def chains(folder: Path) -> dict[str, Chain]:
+def finished(folder: Path) -> dict[str, Chain]:
     """The finished chains in all logs."""
     found: dict[str, Chain] = {}
     for info in list_eval_logs(str(folder / "out" / "logs")):
@@ -67,43 +60,39 @@ def chains(folder: Path) -> dict[str, Chain]:
     return found
 
 
-FAULTS = ("429", "500", "503", "drop", "slow", "cut", "html", "no_choices", "null", "length")
-
-
 def test_a_storm_of_faults_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fate = [*FAULTS, *FAULTS, *[GOOD] * 30]
-    random.Random(1).shuffle(fate)
-    with faulty_server(lambda number: fate[number] if number < len(fate) else GOOD) as server:
+    kinds = ("429", "500", "503", "drop", "cut", "not_json", "no_choices", "null", "length")
+    storm: Any = dict.fromkeys(kinds, 0.05) | {"slow": 0.02}
+    with Server(faults=storm, seed=4, slow=6.0) as server:
         done = run(server, tmp_path, monkeypatch)
-        assert set(FAULTS) <= set(server.answers)
-        assert server.most <= 8
+        met = server.outcomes
+        assert set(kinds) <= set(met)
+        assert max(request.at_once for request in server.requests) <= 8
     assert done.failed == 0
-    found = chains(tmp_path)
-    assert len(found) == CHAINS
-    # Every good answer that was given stands in a chain, but those whose connection timed out.
-    text = " ".join(turn.text for chain in found.values() for turn in chain.turns)
-    assert sum(mark not in text for mark in server.marks) <= server.answers.count("slow")
+    assert len(finished(tmp_path)) == CHAINS
     _, table = read_logs([tmp_path / "out" / "logs" / "m"])
     counts = table["status"].value_counts()
     assert counts.sum() == CHAINS
-    assert counts["empty"] == server.answers.count("null")
-    assert counts["truncated"] == server.answers.count("length")
+    assert counts["empty"] == met["null"]
+    assert counts["truncated"] == met["length"]
 
 
 def test_what_fails_in_the_end_is_reported_and_made_good_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with faulty_server(lambda number: "no_choices" if number > 20 else GOOD) as server:
+    faults: Any = [None] * 20 + ["no_choices"] * 2000
+    with Server(faults=faults) as server:
         done = run(server, tmp_path, monkeypatch)
-        before = len(server.marks)
-    assert done.failed == CHAINS - before
-    said = {answer for _, _, answer in done.report.answers}
-    assert any(f"{done.failed} of {CHAINS} replies have no outcome" in line for line in said)
-    with faulty_server() as healthy:
-        again = run(healthy, tmp_path, monkeypatch)
-        assert len(healthy.marks) == CHAINS - before  # none of the finished ones is asked again
+        assert done.failed == CHAINS - 20
+        [*_, (_, answer, behind)] = done.report.answers
+        assert answer == "with care"
+        assert f"{done.failed} of {CHAINS} replies have no outcome" in behind
+        assert "no choices" in done.outcomes[0].first_error
+        server.heal()
+        again = run(server, tmp_path, monkeypatch)
+        assert len(server.requests) == CHAINS - 20  # none of the finished ones is asked again
     assert again.failed == 0
-    assert len(chains(tmp_path)) == CHAINS
+    assert len(finished(tmp_path)) == CHAINS
 
 
 def test_the_ceiling_holds_and_can_be_raised(
@@ -112,71 +101,21 @@ def test_the_ceiling_holds_and_can_be_raised(
     money: dict[str, Any] = {
         "prices": {MODEL: {"input": 1000.0, "output": 1000.0}},
         "expected": {"input_tokens": 1, "output_tokens": 1},
+        "sampling": {"max_tokens": 50},
     }
-
-    def charged(server: Server) -> float:
-        return sum(sum(pair) for pair in server.tokens) * 1000 / 1e6
-
-    with faulty_server() as server:
-        done = run(server, tmp_path, monkeypatch, limits={"dollars": 2}, **money)
-        first = charged(server)
-        assert 0 < first <= 2
-        assert done.spent == pytest.approx(first)
-        made = len(server.marks)
-    assert done.failed == CHAINS - made > 0
-    assert "the ceiling of $2.00 is reached" in done.outcomes[0].first_error
-    with faulty_server() as server:
-        again = run(server, tmp_path, monkeypatch, limits={"dollars": 100}, **money)
-        assert len(server.marks) == CHAINS - made
-        assert again.spent == pytest.approx(first + charged(server))
+    faults: Any = {"drop": 0.2, "500": 0.1}
+    with Server(faults=faults, seed=2) as server:
+        done = run(server, tmp_path, monkeypatch, limits={"dollars": 4}, **money)
+        first = server.billed(1000, 1000)
+        assert done.spent is not None
+        assert 0 < first <= done.spent <= 4
+        assert 0 < done.failed < CHAINS
+        assert "cost ceiling of $4.0000 reached" in done.outcomes[0].first_error
+        made = len(finished(tmp_path))
+        assert made == CHAINS - done.failed
+        server.heal()
+        again = run(server, tmp_path, monkeypatch, limits={"dollars": 400}, **money)
+        assert len(server.requests) == CHAINS - made
+        assert again.spent is not None
+        assert first + server.billed(1000, 1000) <= again.spent <= 400
     assert again.failed == 0
-
-
-def generate(budget: Budget, usage: ModelUsage | None) -> None:
-    async def one() -> None:
-        prompt, config = [ChatMessageUser(content="x" * 100)], GenerateConfig(max_tokens=10)
-        async with paid("m", prompt, config) as settle:
-            settle(usage)
-
-    with spending(budget):
-        anyio.run(one)
-
-
-PRICES = {"m": Rates(1e6, 1e6)}
-"""A dollar a token."""
-
-
-def test_an_unreported_usage_counts_at_its_most(tmp_path: Path) -> None:
-    budget = Budget(tmp_path / "l", PRICES)
-    generate(budget, None)
-    assert budget.spent == 100 / 2 + 16 + 10
-
-
-def test_a_ledger_is_taken_over_with_what_was_left_open(tmp_path: Path) -> None:
-    ledger = tmp_path / "l"
-    generate(Budget(ledger, PRICES), ModelUsage(input_tokens=3, output_tokens=2))
-    with ledger.open("a") as file:
-        file.write('{"id": 1, "model": "m", "reserved": 7}\n{"id": 2, "re')
-    assert Budget(ledger, PRICES).spent == 5 + 7
-
-
-def test_the_ceiling_is_never_passed(tmp_path: Path) -> None:
-    budget = Budget(tmp_path / "l", PRICES, dollars=80)
-    generate(budget, ModelUsage(input_tokens=1, output_tokens=1))
-    generate(budget, ModelUsage(input_tokens=2, output_tokens=1))
-    with pytest.raises(PanelistError, match=r"ceiling of \$80.00 is reached: \$5.0000 is spent"):
-        generate(budget, None)
-
-
-def test_a_damaged_ledger_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "l").write_text('nonsense\n{"id": 1, "spent": 2}\n')
-    with pytest.raises(PanelistError, match="line 1: not an entry of a ledger"):
-        Budget(tmp_path / "l", PRICES)
-
-
-def test_requests_are_spaced(tmp_path: Path) -> None:
-    budget = Budget(tmp_path / "l", {}, requests_per_minute=1200)
-    begun = monotonic()
-    for _ in range(5):
-        generate(budget, None)
-    assert monotonic() - begun >= 4 * 60 / 1200
