@@ -17,7 +17,7 @@ from scipy import stats
 from panelist.analysis.errors import AnalysisError, NotIdentified
 from panelist.analysis.interval import Interval, check_level, t_from_se
 from panelist.analysis.pairs import adjust
-from panelist.analysis.shift import MIN_SEEDS
+from panelist.analysis.shift import MIN_SEEDS, hotelling
 from panelist.analysis.sufficient import Cells, Floats
 
 if TYPE_CHECKING:
@@ -140,6 +140,42 @@ def contrasts(
         found.append(t_from_se(float(d.mean()), se, len(d) - 1, level))
     p = [1.0 if v.p is None else v.p for v in found]
     return Contrasts(tuple(wanted), tuple(found), adjust(p), len(seeds), tuple(shared))
+
+
+def joint_p(
+    checkpoints: Mapping[str, Mapping[str, Cells]], first: str, second: str
+) -> float | NotIdentified:
+    """p-value that two checkpoints differ in any behaviour: one Hotelling test over all of them.
+
+    Looking at P behaviours one by one would find a difference between two copies of one checkpoint
+    in more than one run in twenty; this finds it in one.
+
+    Parameters
+    ----------
+    checkpoints : mapping of behaviour to mapping of name to Cells
+    first, second : str
+        The pair.
+    """
+    columns: list[dict[object, float]] = []
+    for cells in checkpoints.values():
+        a, b = cells[first], cells[second]
+        shared = [p for p in a.partners if p in b.partners]
+        if not shared:
+            return NotIdentified("joint test", "they met no partner in common", "one bank")
+        levels = []
+        for c in (a, b):
+            complete = c.select(shared).common()
+            levels.append(dict(zip(complete.seeds, complete.matrix().mean(axis=1), strict=True)))
+        columns.append({s: levels[0][s] - levels[1][s] for s in levels[0] if s in levels[1]})
+    seeds = sorted(set.intersection(*(set(column) for column in columns)), key=str)
+    d = np.array([[column[s] for column in columns] for s in seeds])
+    # A behaviour in which they never differ says nothing, and has no variance to divide by.
+    d = d[:, d.any(axis=0)] if len(seeds) else d
+    if len(seeds) < max(MIN_SEEDS, d.shape[1] + 2):
+        return NotIdentified("joint test", f"there are {len(seeds)} complete seeds", "20 or more")
+    if not d.shape[1]:
+        return 1.0
+    return hotelling(np.column_stack([np.zeros(len(seeds)), d]))[2]
 
 
 def equivalent(difference: Interval, margin: float, df: int) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from panelist.analysis import plots
 from panelist.analysis.cells import Cells
-from panelist.analysis.contrasts import Contrasts
+from panelist.analysis.contrasts import Contrasts, contrasts, joint_p
 from panelist.analysis.detection import Detection, detection
 from panelist.analysis.diversity import Diversity, diversity
 from panelist.analysis.errors import NotIdentified
@@ -33,6 +34,18 @@ def percent(value: Value, digits: int = 0) -> str:
     return value.text(100, digits, " %", named=False)
 
 
+def short_names(names: Sequence[str]) -> list[str]:
+    """Names without the words that all of them begin with, for pictures.
+
+    >>> short_names(["smollm2-135m-direct", "smollm2-135m-hedged"])
+    ['direct', 'hedged']
+    """
+    parts = [name.split("-") for name in names]
+    shared = list(takewhile(lambda words: len(set(words)) == 1, zip(*parts, strict=False)))
+    cut = min(len(shared), *(len(p) - 1 for p in parts)) if len(names) > 1 else 0
+    return ["-".join(p[cut:]) for p in parts]
+
+
 def without_twins(table: pd.DataFrame) -> pd.DataFrame:
     """The replies without those to A/A partners, which would count their twins' words twice."""
     return table[table["same_turns_as"] == ""]
@@ -41,7 +54,10 @@ def without_twins(table: pd.DataFrame) -> pd.DataFrame:
 def levels(cells: Mapping[str, Cells], behaviour: str) -> Found:
     """Level of every checkpoint over the partners it met."""
     found = {name: overall(c) for name, c in cells.items()}
-    known = [(n, v.estimate, v.low, v.high) for n, v in found.items() if isinstance(v, Interval)]
+    labels = dict(zip(found, short_names(list(found)), strict=True))
+    known = [
+        (labels[n], v.estimate, v.low, v.high) for n, v in found.items() if isinstance(v, Interval)
+    ]
     figure = ""
     if known:
         figure = plots.forest(
@@ -106,25 +122,52 @@ def shifts(cells: Mapping[str, Cells], behaviour: str) -> Found:
     return section, {"shifts": values}
 
 
-def identical(found: Contrasts | NotIdentified, pairs: Sequence[tuple[str, str]]) -> Found:
-    """Pairs that are one checkpoint under two names: a live check of the type-I error."""
-    heading = "Identical checkpoints"
-    if isinstance(found, NotIdentified):
-        return Section(heading, (found.summary(),)), {"identical": records(found.to_frame())}
-    rows, values = [], []
+def identical(
+    cells: Mapping[str, Mapping[str, Cells]], pairs: Sequence[tuple[str, str]]
+) -> tuple[Found, tuple[str, str, str]]:
+    """Pairs that are one checkpoint under two names: a live check of the type-I error.
+
+    Args:
+        cells: by behaviour and checkpoint.
+        pairs: the names.
+
+    Returns:
+        The section, and the answer: question, short answer, what stands behind it.
+    """
+    rows: list[dict[str, str]] = []
+    values: list[dict[str, Any]] = []
+    said: list[str] = []
+    apart_at: list[float] = []
     for a, b in pairs:
-        v = found.find(a, b)
-        within = v.low <= 0 <= v.high
-        rows.append(
-            {
-                "pair": f"{a} − {b}",
-                "points": v.text(100, 1, named=False),
-                "verdict": "0 lies in the interval" if within else "they differ: 1 run in 20 does",
-            }
-        )
-        values.append({"first": a, "second": b, **(_record(v) or {}), "zero_inside": within})
-    text = ("Two names of the same weights, sampled independently: their difference is noise.",)
-    return Section(heading, text, pd.DataFrame(rows), main=True), {"identical": values}
+        p = joint_p(cells, a, b)
+        row = {"pair": f"{a} − {b}"}
+        entry: dict[str, Any] = {"first": a, "second": b}
+        for behaviour, by_name in cells.items():
+            found = contrasts(by_name, pairs=[(a, b)])
+            known = isinstance(found, Contrasts)
+            row[f"{behaviour}, points"] = (
+                found.differences[0].text(100, 1, named=False) if known else "not identified"
+            )
+            entry[behaviour] = _record(found.differences[0]) if known else None
+        row["joint p"] = p.summary() if isinstance(p, NotIdentified) else f"{p:.2g}"
+        entry["joint_p"] = None if isinstance(p, NotIdentified) else p
+        rows.append(row)
+        values.append(entry)
+        said.append(f"{row['pair']}: {row[f'{next(iter(cells))}, points']}, p = {row['joint p']}")
+        if not isinstance(p, NotIdentified):
+            apart_at.append(p)
+    text = (
+        "Two names of the same weights, sampled independently: their difference is noise. The "
+        "joint p tests all behaviours at once; one run in twenty falls below 0.05.",
+    )
+    section = Section("Identical checkpoints", text, pd.DataFrame(rows), main=True)
+    question = "Is nothing found between copies of one checkpoint?"
+    if len(apart_at) < len(pairs):
+        answer = "cannot say"
+    else:
+        clear = min(apart_at) < 0.05 / len(pairs)
+        answer = "a difference was found" if clear else "nothing, as it should be"
+    return (section, {"identical": values}), (question, answer, "; ".join(said))
 
 
 def apart(profiles: Profiles, heading: str = "Recipe and family") -> Found:
@@ -169,8 +212,8 @@ def round_robin(cells: Mapping[str, Cells], rows: Sequence[Checkpoint]) -> Found
     names = list(cells)
     figure = plots.heatmap(
         np.array([cells[f].select(names).levels() for f in names]),
-        names,
-        names,
+        short_names(names),
+        short_names(names),
         title="Level by focal and partner, %",
         scale=100,
         row_name="focal",

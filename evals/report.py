@@ -48,6 +48,12 @@ def make_report(design: Design, logs: Path) -> Report:
                 more, also = _of_behaviour(design, plan, table, behaviour)
                 made += more
                 said += also
+            if design.identical:
+                single = findings.without_twins(table)
+                both = {b: cells_by_focal(single, behaviour=b) for b in measured}
+                section, answer = findings.identical(both, design.identical)
+                made.append(section)
+                said.append(answer)
             made += _of_set(design, plan, table, measured)
         runs += seen
         answers += said
@@ -86,10 +92,6 @@ def _of_behaviour(
         made.append(findings.differences(gaps, behaviour))
         answers.append(_difference_answer(design, gaps, behaviour))
     made.append(findings.shifts(by_name, behaviour))
-    if design.identical:
-        twins = contrasts(by_name, pairs=design.identical)
-        made.append(findings.identical(twins, design.identical))
-        answers.append(_identical_answer(design, twins, behaviour))
     if plan.openings:
         made.append(findings.round_robin(by_name, design.rows))
     return made, answers
@@ -146,21 +148,12 @@ def _difference_answer(design: Design, found: Contrasts | NotIdentified, behavio
     )
 
 
-def _identical_answer(design: Design, found: Contrasts | NotIdentified, behaviour: str) -> Answer:
-    question = f"Is nothing found between copies of one checkpoint ({behaviour})?"
-    if isinstance(found, NotIdentified):
-        return question, "cannot say", found.summary()
-    values = [found.find(a, b) for a, b in design.identical]
-    apart = [v for v in values if not v.low <= 0 <= v.high]
-    behind = "; ".join(f"{v.text(100, 1, named=False)} points" for v in values)
-    return question, "a difference was found" if apart else "nothing, as it should be", behind
-
-
 def _believe(design: Design, runs: Sequence[Run], lost: int) -> Answer:
     doubts = []
     if design.tier == "demo":
         doubts.append("the demo tier is too small to rank anything")
-    status = sorted({f"{r.detector['name']} is {r.detector['status']}" for r in runs})
+    used = [detector for run in runs for detector in run.detectors.values()]
+    status = sorted({f"{d['name']} is {d['status']}" for d in used})
     doubts += [said for said in status if not said.endswith("is validated")]
     if lost:
         doubts.append(f"{lost} of {sum(run.found for run in runs)} replies have no outcome")
@@ -177,7 +170,8 @@ def _facts(design: Design, runs: Sequence[Run]) -> list[tuple[str, str]]:
     first = runs[0].record
     engines = sorted({str(r.record["runtime"]["engine_version"]) for r in runs})
     banks = sorted({f"{r.record['bank']} ({r.record['bank_sha256'][:12]})" for r in runs})
-    detectors = sorted({f"{r.detector['name']} {r.detector['version']}" for r in runs})
+    used = [detector for run in runs for detector in run.detectors.values()]
+    detectors = sorted({f"{d['name']} {d['version']}" for d in used})
     tokens = sum(run.output_tokens or 0 for run in runs)
     return [
         ("design", f"{design.name}, kind {design.kind}, tier {design.tier}"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from panelist.analysis.contrasts import Contrasts, contrasts, equivalent
+from panelist.analysis.contrasts import Contrasts, contrasts, equivalent, joint_p
 from panelist.analysis.errors import AnalysisError, NotIdentified
 from panelist.analysis.interval import Interval
 from panelist.analysis.sufficient import Cells
@@ -95,3 +95,31 @@ def test_tost_of_a_difference() -> None:
     assert equivalent(Interval(0.2, 0, 0, se=0.01), 0.05, 30) > 0.99
     with pytest.raises(AnalysisError, match="margin must be above 0"):
         equivalent(Interval(0.0, 0, 0, se=0.01), 0.0, 30)
+
+
+def test_the_joint_test_of_copies_keeps_its_level() -> None:
+    rng = np.random.default_rng(8)
+
+    def behaviour() -> dict[str, Cells]:
+        return {n: cells(rng.normal(0, 1, (SEEDS, 2)), n) for n in "ab"}
+
+    wrong = 0
+    for _ in range(REPS):
+        p = joint_p({b: behaviour() for b in ("x", "y", "z")}, "a", "b")
+        assert isinstance(p, float)
+        wrong += p < 0.05
+    assert abs(wrong / REPS - 0.05) < 3 * np.sqrt(0.05 * 0.95 / REPS)
+
+
+def test_the_joint_test_sees_one_behaviour_among_three() -> None:
+    rng = np.random.default_rng(9)
+    pairs = {b: {n: cells(rng.normal(0, 1, (SEEDS, 2)), n) for n in "ab"} for b in ("x", "y")}
+    pairs["z"] = {n: cells(rng.normal(m, 1, (SEEDS, 2)), n) for n, m in (("a", 0.0), ("b", 1.0))}
+    p = joint_p(pairs, "a", "b")
+    assert isinstance(p, float)
+    assert p < 1e-3
+
+
+def test_the_joint_test_of_the_same_values_is_silent() -> None:
+    same = cells(np.random.default_rng(0).normal(0, 1, (25, 2)), "a")
+    assert joint_p({"x": {"a": same, "b": same}}, "a", "b") == 1.0
