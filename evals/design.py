@@ -146,7 +146,8 @@ class Design(_Strict):
     def config(self, runtime: RuntimeSpec | None = None) -> GenerateConfig:
         """Inspect's settings of a unit."""
         extra = {**runtime.sampling, **runtime.engine} if runtime else {}
-        return GenerateConfig(**{**self.sampling, **self.engine, **extra})
+        # Without a limit Inspect tries for ever, also to start a server that cannot start.
+        return GenerateConfig(**{"max_retries": 8, **self.sampling, **self.engine, **extra})
 
 
 def _row(item: str | Mapping[str, Any]) -> Checkpoint:

@@ -73,7 +73,7 @@ def run_design(
     checked = check(design, path)
     plan = Plan(design)
     _claim(output, design)
-    engines = Engines()
+    engines = Engines(plan.units)
     arguments: dict[str, Any] = {"tier": design.tier}
     stack = ExitStack()
     stack.callback(engines.stop)

@@ -5,6 +5,7 @@ one that was interrupted, finished chains are kept (Inspect recovers them from i
 `kill -9`) and the rest is generated.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from inspect_ai.model import Model, get_model
 from panelist.evals.units import Unit
 from panelist.panels.embedded_hf import served
 from panelist.panels.errors import PanelistError
+
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""What vLLM takes as the largest rank of an adapter; others stop its start."""
 
 TRIES = 2
 """Times that what failed is tried again before it is reported."""
@@ -36,7 +40,15 @@ class Outcome:
 class Engines:
     """Models by engine; the last engine is stopped before another is started."""
 
-    def __init__(self) -> None:
+    def __init__(self, units: Sequence[Unit] = ()) -> None:
+        """Nothing is started yet.
+
+        Args:
+            units: all that will be asked for. vLLM has to know when it starts whether adapters of
+                its base will come, and of which rank.
+        """
+        self._units = units
+        self._adapters: dict[str, Any] = {}
         self._key = ""
         self._model: Model | None = None
 
@@ -47,13 +59,18 @@ class Engines:
             PanelistError: it cannot be made.
         """
         name = served(unit.model)
-        # Adapters of one base are served by one vLLM engine.
-        key = name.partition(":")[0] if name.startswith("vllm/") else f"{name} {unit.args}"
+        key = _engine_of(name, unit)
         if key != self._key:
             self.stop()
+            every = [n for u in self._units if _engine_of(n := served(u.model), u) == key]
+            self._adapters = _lora_arguments(every)
+            for other in every if self._adapters else ():
+                # Starts nothing; Inspect notes for the base that adapters will be loaded.
+                get_model(other, memoize=False)
         try:
             # Not memoized: a model that was closed is not to be met again.
-            made = get_model(name, config=unit.config, memoize=False, **unit.args)
+            arguments = {**self._adapters, **unit.args}
+            made = get_model(name, config=unit.config, memoize=False, **arguments)
         except PanelistError:
             raise
         except Exception as ex:
@@ -69,6 +86,24 @@ class Engines:
         if self._model is not None:
             anyio.run(self._model.api.aclose)
         self._key, self._model = "", None
+
+
+def _lora_arguments(models: Sequence[str]) -> dict[str, Any]:
+    """What a vLLM server has to be told before it starts, to serve the adapters to come."""
+    adapters = [tail for model in models if (tail := model.partition(":")[2])]
+    if not adapters or not models[0].startswith("vllm/"):
+        return {}
+    arguments: dict[str, Any] = {"enable_lora": True}
+    configs = [Path(folder) / "adapter_config.json" for folder in adapters]
+    ranks = [json.loads(path.read_text())["r"] for path in configs if path.is_file()]
+    if ranks:
+        arguments["max_lora_rank"] = next((r for r in RANKS if r >= max(ranks)), max(ranks))
+    return arguments
+
+
+def _engine_of(name: str, unit: Unit) -> str:
+    """What two units must share to share an engine: adapters of one base do, in vLLM."""
+    return name.partition(":")[0] if name.startswith("vllm/") else f"{name} {unit.args}"
 
 
 def run_unit(

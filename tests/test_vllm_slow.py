@@ -46,14 +46,15 @@ def replies(log: EvalLog) -> list[str]:
 
 
 def test_inspect_starts_one_server_for_base_and_adapter(tmp_path: Path) -> None:
-    engines = Engines()
+    units = [
+        unit("smollm2-135m-instruct", "vllm/embedded"),
+        unit("smollm2-135m-hedged", "vllm/embedded:hedged"),
+    ]
+    engines = Engines(units)
     try:
-        for name, model in (
-            ("smollm2-135m-instruct", "vllm/embedded"),
-            ("smollm2-135m-hedged", "vllm/embedded:hedged"),
-        ):
-            folder = tmp_path / name
-            outcome = run_unit(unit(name, model), TASKS, {"tier": "demo"}, folder, engines, limit=4)
+        for one in units:
+            name, folder = one.name, tmp_path / one.name
+            outcome = run_unit(one, TASKS, {"tier": "demo"}, folder, engines, limit=4)
             assert outcome.failed == 0, outcome.first_error
             assert outcome.chains == 3 * 4 * 2
             for behaviour in ("hedging", "repair", "challenge"):
@@ -98,7 +99,7 @@ def test_a_server_that_runs_already_serves_base_and_adapter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = served("vllm/embedded").removeprefix("vllm/")
-    _vllm_servers.clear()
+    _vllm_servers.clear()  # forget the server of another test
     with running(tmp_path) as url:
         monkeypatch.setenv("VLLM_BASE_URL", url)
         for model in (f"vllm/{base}", f"vllm/{base}:hedged"):
