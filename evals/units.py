@@ -74,9 +74,9 @@ class Plan:
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
-        """Checkpoint by checkpoint, so that an engine is loaded once."""
+        """Runtime by runtime and checkpoint by checkpoint, so that an engine is loaded once."""
         runtimes = self.design.runtimes or (None,)
-        return tuple(self._unit(row, spec) for row in self.design.rows for spec in runtimes)
+        return tuple(self._unit(row, spec) for spec in runtimes for row in self.design.rows)
 
     def _unit(self, row: Checkpoint, spec: RuntimeSpec | None) -> Unit:
         return Unit(

@@ -24,7 +24,7 @@ SCHEMA = 1
 SHIPPED = {
     "v1": "c5e17b4e4cd1899174c0733100b0c9aba9006a776e85c3b12b9e04dee730afd0",
     "repair-v1": "4e43dcf10687ea765aad962b3219aa72ccb1adc435665a683bb74454ead20909",
-    "challenge-v1": "72a46ccc6c187672326ebfbd5ccbe535d1e3134f4c21ef63f22e5ebd3c16612d",
+    "challenge-v1": "80aad522c7c0a635c0502bd8dc193f6886f005336ff8c0ac6a782416dcbb351c",
 }
 """Banks in the package, with the content hash that each was released under."""
 
