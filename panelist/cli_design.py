@@ -7,9 +7,7 @@ import click
 
 @click.command()
 @click.argument("design", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder; default out/<name>."
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder; default out/<name>.")
 @click.option("--limit", type=int, hidden=True, help="Samples a task, for a rehearsal.")
 def run(design: Path, output: Path | None, limit: int | None) -> None:
     """Check a DESIGN, run it, and write its report.

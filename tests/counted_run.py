@@ -1,6 +1,6 @@
 """Runs a design on a model that notes every answer it gives; the resume test kills it.
 
-    python counted_run.py DESIGN OUTPUT NOTES
+python counted_run.py DESIGN OUTPUT NOTES
 """
 
 import asyncio
