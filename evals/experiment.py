@@ -14,6 +14,8 @@ from panelist.evals.openings import build_bank
 from panelist.evals.report import make_report
 from panelist.evals.running import Engines, Outcome, run_unit
 from panelist.evals.units import Plan
+from panelist.leaderboard.card import make_card
+from panelist.leaderboard.card_formats import to_html as card_page
 from panelist.leaderboard.card_formats import write
 from panelist.leaderboard.report import Report, to_html, to_json, to_markdown
 from panelist.panels.bank import read_bank
@@ -21,6 +23,7 @@ from panelist.panels.embedded_hf import served
 from panelist.panels.errors import PanelistError
 from panelist.panels.pacing import Pace
 from panelist.panels.spending import Ceiling
+from panelist.scorers.logs import read_logs
 
 CHANGEABLE = ("limits", "engine", "detect", "expected", "prices", "question", "claims", "margin")
 """Fields that may change between two runs into one folder: no reply depends on them."""
@@ -113,6 +116,11 @@ def run_design(
     for suffix, form in (("html", to_html), ("md", to_markdown), ("json", to_json)):
         paths.append(output / f"report.{suffix}")
         write(form(report), paths[-1])
+    if design.focal is not None:
+        for step in plan.steps:
+            made = make_card(*read_logs([output / "logs" / design.focal], behaviour=step.behaviour))
+            paths.append(output / f"card-{step.behaviour}.html")
+            write(card_page(made), paths[-1])
     spent = ceiling.spent if ceiling else None
     return Finished(checked, tuple(outcomes), report, spent, tuple(paths))
 
