@@ -144,11 +144,11 @@ def identical(
         entry: dict[str, Any] = {"first": a, "second": b}
         for behaviour, by_name in cells.items():
             found = contrasts(by_name, pairs=[(a, b)])
-            known = isinstance(found, Contrasts)
+            value = found.differences[0] if isinstance(found, Contrasts) else found
             row[f"{behaviour}, points"] = (
-                found.differences[0].text(100, 1, named=False) if known else "not identified"
+                value.text(100, 1, named=False) if isinstance(value, Interval) else "not identified"
             )
-            entry[behaviour] = _record(found.differences[0]) if known else None
+            entry[behaviour] = _record(value)
         row["joint p"] = p.summary() if isinstance(p, NotIdentified) else f"{p:.2g}"
         entry["joint_p"] = None if isinstance(p, NotIdentified) else p
         rows.append(row)

@@ -60,8 +60,8 @@ def make_report(design: Design, logs: Path) -> Report:
         sections += [*made, findings.failures(table)]
         lost += int(replies(table)["status"].isin(NO_OUTCOME).sum())
     values: dict[str, Any] = {}
-    for section, numbers in sections:
-        values[section.heading] = numbers
+    for part, numbers in sections:
+        values[part.heading] = numbers
     return Report(
         title=design.name,
         question=design.question,
