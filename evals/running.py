@@ -103,7 +103,8 @@ def _lora_arguments(models: Sequence[str]) -> dict[str, Any]:
 
 def _engine_of(name: str, unit: Unit) -> str:
     """What two units must share to share an engine: adapters of one base do, in vLLM."""
-    return name.partition(":")[0] if name.startswith("vllm/") else f"{name} {unit.args}"
+    weights = name.partition(":")[0] if name.startswith("vllm/") else name
+    return f"{weights} {sorted(unit.args.items())}"
 
 
 def run_unit(
