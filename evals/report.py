@@ -8,7 +8,7 @@ import pandas as pd
 
 from panelist.analysis.cells import Cells, cells_by_focal
 from panelist.analysis.contrasts import Contrasts, contrasts
-from panelist.analysis.errors import NotIdentified
+from panelist.analysis.errors import AnalysisError, NotIdentified
 from panelist.analysis.profiles import Profiles
 from panelist.analysis.table import NO_OUTCOME, replies
 from panelist.evals import findings
@@ -108,12 +108,13 @@ def _of_set(
     copies = {b for _, b in design.identical}
     single = findings.without_twins(table[~table["focal"].isin(copies)])
     # A behaviour that nobody shows, or that all show always, has no scale.
-    varied = [b for b in measured if single[b].nunique() > 1]
-    if not varied:
-        flat = NotIdentified("diversity", "no behaviour varies", "more seeds, or a larger model")
-        return [(Section("Recipe and family", (flat.summary(),)), {})]
+    varied = [b for b in measured if single[b].nunique() > 1] or list(measured)
     cells: dict[str, dict[str, Cells]] = {b: cells_by_focal(single, behaviour=b) for b in varied}
-    whole = Profiles.from_cells(cells, labels=labels)
+    try:
+        whole = Profiles.from_cells(cells, labels=labels)
+    except AnalysisError as ex:
+        none = NotIdentified("diversity", str(ex), "more seeds, or fewer behaviours")
+        return [(Section("Recipe and family", (none.summary(),)), {})]
     made = [findings.apart(whole)]
     if design.kind == "corpus":
         counts = pd.Series(whole.recipe).value_counts()

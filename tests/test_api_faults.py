@@ -19,6 +19,8 @@ from panelist.panels.logs import read_log
 from panelist.scorers.logs import read_logs
 from panelist.tasks.panel_hedging import panel_hedging
 
+pytestmark = pytest.mark.slow
+
 CHAINS = 8
 
 PASSING: tuple[Fault, ...] = ("429", "500", "503", "drop", "slow")

@@ -55,6 +55,7 @@ def test_a_round_robin_of_openings(tmp_path: Path) -> None:
     assert {o.chains for o in done.outcomes} == {3 * SEEDS * 2}
 
 
+@pytest.mark.slow
 def test_a_card_with_its_siblings(tmp_path: Path) -> None:
     done = run(
         tmp_path,
@@ -71,6 +72,7 @@ def test_a_card_with_its_siblings(tmp_path: Path) -> None:
     assert "new − old" in to_markdown(done.report)
 
 
+@pytest.mark.slow
 def test_a_corpus_splits_recipe_and_family(tmp_path: Path) -> None:
     done = run(
         tmp_path,
@@ -89,6 +91,7 @@ def test_a_corpus_splits_recipe_and_family(tmp_path: Path) -> None:
     assert by_name["family"]["low"] <= 0 <= by_name["family"]["high"]  # one mock speaks for all
 
 
+@pytest.mark.slow
 def test_a_runtime_check_has_verdicts_and_a_margin(tmp_path: Path) -> None:
     done = run(
         tmp_path,

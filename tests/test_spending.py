@@ -212,6 +212,7 @@ def go_on(server: Server, folder: Path, dollars: float, chains: int) -> list[Eva
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "faults",
     [
@@ -254,6 +255,7 @@ def test_a_run_stops_at_its_ceiling_and_goes_on(tmp_path: Path, faults: dict[Fau
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_without_its_ledger_a_run_counts_by_its_logs(tmp_path: Path) -> None:
     with Server() as server:
         go_on(server, tmp_path, 20.0, 8)
