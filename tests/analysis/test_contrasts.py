@@ -11,6 +11,12 @@ from panelist.analysis.sufficient import Cells
 REPS, SEEDS = 600, 40
 
 
+@pytest.fixture(autouse=True)
+def no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """statsmodels' multipletests collects garbage on every call: 0.1 s in a long pytest process."""
+    monkeypatch.setattr("gc.collect", lambda *_: 0)
+
+
 def cells(values: np.ndarray, name: str) -> Cells:
     return Cells.from_arrays(values, partners=["p", "q"], focal=name)
 
