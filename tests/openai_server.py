@@ -110,11 +110,15 @@ class Server:
         return [request for request in self.requests if request.outcome in GOOD]
 
     def billed(self, input_price: float, output_price: float) -> float:
-        """Dollars, at prices per million tokens, for everything that was generated."""
+        """Dollars, at prices per million tokens, for everything that was generated.
+
+        A millionth of a cent less: a ceiling adds the same requests in the order of their answers,
+        and a sum of floats depends on its order.
+        """
         spent = sum(
             r.input_tokens * input_price + r.output_tokens * output_price for r in self.requests
         )
-        return spent / 1e6
+        return spent / 1e6 - 1e-8
 
     def heal(self) -> None:
         """From now on every answer is good, and the record is empty."""
