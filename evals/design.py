@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from panelist.panels.bank import BANKS
 from panelist.panels.checkpoint import Checkpoint, find_checkpoint, row_of
 from panelist.panels.errors import PanelistError
-from panelist.panels.tier import TIERS
+from panelist.panels.tier import find_tier
 
 Kind = Literal["card", "factorial", "corpus", "runtime", "api"]
 
@@ -127,9 +127,10 @@ class Design(_Strict):
     @field_validator("tier")
     @classmethod
     def _known_tier(cls, value: str) -> str:
-        if value not in TIERS:
-            raise ValueError(f"choose one of {', '.join(TIERS)}")
-        return value
+        try:
+            return find_tier(value).name
+        except PanelistError as ex:
+            raise ValueError(ex.message.partition("; ")[2]) from ex
 
     @field_validator("behaviours")
     @classmethod

@@ -5,7 +5,6 @@ one that was interrupted, finished chains are kept (Inspect recovers them from i
 `kill -9`) and the rest is generated.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,11 +16,9 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import Model, get_model
 
 from panelist.evals.units import Unit
+from panelist.panels.batch_engines import lora_arguments
 from panelist.panels.embedded_hf import served
 from panelist.panels.errors import PanelistError
-
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""What vLLM takes as the largest rank of an adapter; others stop its start."""
 
 TRIES = 2
 """Times that what failed is tried again before it is reported."""
@@ -89,16 +86,10 @@ class Engines:
 
 
 def _lora_arguments(models: Sequence[str]) -> dict[str, Any]:
-    """What a vLLM server has to be told before it starts, to serve the adapters to come."""
-    adapters = [tail for model in models if (tail := model.partition(":")[2])]
-    if not adapters or not models[0].startswith("vllm/"):
+    """As `lora_arguments`, for the models that one server is to serve."""
+    if not any(model.startswith("vllm/") for model in models):
         return {}
-    arguments: dict[str, Any] = {"enable_lora": True}
-    configs = [Path(folder) / "adapter_config.json" for folder in adapters]
-    ranks = [json.loads(path.read_text())["r"] for path in configs if path.is_file()]
-    if ranks:
-        arguments["max_lora_rank"] = next((r for r in RANKS if r >= max(ranks)), max(ranks))
-    return arguments
+    return lora_arguments([tail for model in models if (tail := model.partition(":")[2])])
 
 
 def _engine_of(name: str, unit: Unit) -> str:

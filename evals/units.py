@@ -11,7 +11,7 @@ from panelist.evals.design import Design, RuntimeSpec
 from panelist.panels.bank import BANKS, Bank, find_bank
 from panelist.panels.checkpoint import Checkpoint
 from panelist.panels.seed import shipped_seeds
-from panelist.panels.tier import TIERS
+from panelist.panels.tier import find_tier
 
 TASKS = {behaviour: f"panelist/panel_{behaviour}" for behaviour in BANKS}
 
@@ -96,7 +96,7 @@ class Plan:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The tasks; one where the partners are not a bank's planted ones."""
-        design, tier = self.design, TIERS[self.design.tier]
+        design, tier = self.design, find_tier(self.design.tier)
         if self.openings:
             every = len(shipped_seeds())
             return (
@@ -114,7 +114,7 @@ class Plan:
         return tuple(self._step(behaviour) for behaviour in design.behaviours)
 
     def _step(self, behaviour: str) -> Step:
-        design, tier = self.design, TIERS[self.design.tier]
+        design, tier = self.design, find_tier(self.design.tier)
         bank = find_bank(BANKS[behaviour])
         covered = sum(bank.covers(seed.id) for seed in shipped_seeds())
         names = None if design.partners == "bank" else tuple(design.partners)

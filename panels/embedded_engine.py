@@ -53,11 +53,15 @@ CONNECTIONS = 64
 """Chats generated side by side."""
 
 
+Reply = tuple[str, StopReason, int, int]
+"""Text, stop reason, tokens of the prompt, tokens generated."""
+
+
 @dataclass(frozen=True)
 class _Request:
     prompt: str
     config: Any
-    done: "Future[tuple[str, StopReason, int, int]]"
+    done: "Future[Reply]"
 
 
 class _Engine:
@@ -116,7 +120,7 @@ class _Engine:
                     del running[key]
                     request.done.set_result(self._result(handle, length))
 
-    def _result(self, handle: Any, given: int) -> tuple[str, StopReason, int, int]:
+    def _result(self, handle: Any, given: int) -> Reply:
         output = handle.read_all()[0]
         ids = list(output.generated_ids)
         at_limit = output.finish_reason == self.genai.GenerationFinishReason.LENGTH
@@ -175,13 +179,10 @@ class EmbeddedAPI(ModelAPI):
     ) -> ModelOutput:
         """Generate one reply; honours temperature, top_p, top_k, max_tokens, stop_seqs, seed."""
         messages = [{"role": message.role, "content": message.text} for message in input]
-        prompt = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True)
-        engine = self._engine
-        request = _Request(prompt, self._sampling(engine, config), Future())
         started = time.monotonic()
-        engine.waiting.put(request)
+        done = self.submit(messages, config)
         text, stop_reason, given, made = await anyio.to_thread.run_sync(
-            request.done.result, abandon_on_cancel=True, limiter=_unlimited()
+            done.result, abandon_on_cancel=True, limiter=_unlimited()
         )
         return ModelOutput(
             model=self.model_name,
@@ -196,6 +197,14 @@ class EmbeddedAPI(ModelAPI):
             usage=ModelUsage(input_tokens=given, output_tokens=made, total_tokens=given + made),
             time=time.monotonic() - started,
         )
+
+    def submit(self, messages: list[dict[str, str]], config: GenerateConfig) -> "Future[Reply]":
+        """Ask for one reply to chat messages (`role` and `content`), without an event loop."""
+        prompt = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+        engine = self._engine
+        request = _Request(prompt, self._sampling(engine, config), Future())
+        engine.waiting.put(request)
+        return request.done
 
     def max_connections(self) -> int:
         """As many chats as the engine batches."""

@@ -26,19 +26,7 @@ def grid(
     Raises:
         PanelistError: no seed is covered by the bank.
     """
-    # Seeds of the default bank come first in a live run too, so that it meets the same seeds.
-    first = bank or find_bank(DEFAULT)
-    usable = nested(tuple(s for s in seeds if first.covers(s.id)))
-    if bank is None:
-        usable += nested(tuple(s for s in seeds if not first.covers(s.id)))
-    if not usable:
-        raise PanelistError("the bank covers none of the seeds; was it made for other seeds?")
-    planned = tier.seeds or len(seeds)
-    if len(usable) < planned:
-        logger.warning(
-            f"tier {tier.name} takes {planned} seeds, but the partner bank covers "
-            f"{len(usable)}; running those"
-        )
+    usable = usable_seeds(seeds, bank, tier)
     samples = [
         Sample(
             id=f"{seed.id}:{partner.name}",
@@ -52,19 +40,41 @@ def grid(
                 "partner": partner.name,
                 "partner_kind": partner.kind,
                 "reply_turn": partner.reply_turn,
-                "speakers": _speakers(partner, focal),
+                "speakers": speakers(partner, focal),
                 "same_turns_as": partner.same_turns_as,
                 "dose": partner.dose,
                 **_frozen(bank, seed.id, partner),
             },
         )
-        for seed in usable[: tier.seeds]
+        for seed in usable
         for partner in partners
     ]
     return MemoryDataset(samples, name=f"panelist-{BENCHMARK}-{tier.name}")
 
 
-def _speakers(partner: Partner, focal: str) -> list[dict[str, str | None]]:
+def usable_seeds(seeds: tuple[Seed, ...], bank: Bank | None, tier: Tier) -> tuple[Seed, ...]:
+    """The seeds of a tier, in the order in which tiers nest.
+
+    Raises:
+        PanelistError: no seed is covered by the bank.
+    """
+    # Seeds of the default bank come first in a live run too, so that it meets the same seeds.
+    first = bank or find_bank(DEFAULT)
+    usable = nested(tuple(s for s in seeds if first.covers(s.id)))
+    if bank is None:
+        usable += nested(tuple(s for s in seeds if not first.covers(s.id)))
+    if not usable:
+        raise PanelistError("the bank covers none of the seeds; was it made for other seeds?")
+    planned = tier.seeds or len(seeds)
+    if len(usable) < planned:
+        logger.warning(
+            f"tier {tier.name} takes {planned} seeds, but the partner bank covers "
+            f"{len(usable)}; running those"
+        )
+    return usable[: tier.seeds]
+
+
+def speakers(partner: Partner, focal: str) -> list[dict[str, str | None]]:
     """Who takes turns, in order, as the solver reads it."""
     return [
         {"name": focal, "kind": FOCAL, "model": None}

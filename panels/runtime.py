@@ -52,7 +52,7 @@ def runtime_of(model: Model) -> Runtime:
     template = _chat_template(model)
     return Runtime(
         engine=engine,
-        engine_version=_version(engine),
+        engine_version=version_of(engine),
         dtype=_text(model.model_args.get("dtype", getattr(model.api, "dtype", None))),
         quantization=_text(model.model_args.get("quantization")),
         weights_sha256=getattr(model.api, "weights_sha256", None),
@@ -60,7 +60,7 @@ def runtime_of(model: Model) -> Runtime:
     )
 
 
-def _version(engine: str) -> str | None:
+def version_of(engine: str) -> str | None:
     for name in _DISTRIBUTIONS.get(engine, (engine,)):
         try:
             return f"{name} {metadata.version(name)}"

@@ -4,6 +4,7 @@ quick screens, standard finds an 18 % shift over four partners with 80 % power, 
 as the seeds do (method.md, section 4c).
 """
 
+import re
 from dataclasses import dataclass
 
 from panelist.panels.errors import PanelistError
@@ -29,12 +30,23 @@ TIERS = {
 }
 
 
+_OWN = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
+
+
 def find_tier(name: str) -> Tier:
-    """The tier of that name.
+    """The tier of that name, or of so many seeds and replies.
+
+    >>> find_tier("390x128")
+    Tier(name='390x128', seeds=390, replies=128)
 
     Raises:
         PanelistError: there is none.
     """
+    if own := _OWN.fullmatch(name):
+        return Tier(name, int(own[1]), int(own[2]))
     if name not in TIERS:
-        raise PanelistError(f"tier: unknown value {name!r}; choose one of {', '.join(TIERS)}")
+        raise PanelistError(
+            f"tier: unknown value {name!r}; choose one of {', '.join(TIERS)}, or give seeds and "
+            "replies, such as 390x128"
+        )
     return TIERS[name]
