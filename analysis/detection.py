@@ -160,14 +160,27 @@ def detection(
     planted = table["planted"].to_numpy(dtype=np.float64, na_value=np.nan)
     if not np.isin(planted[~np.isnan(planted)], (0.0, 1.0)).all():
         raise AnalysisError("column planted must be 1, 0 or missing")
-    sides: list[Cells] = []
-    for value, what in ((1.0, "planted"), (0.0, "clean")):
+    sides: list[Cells | None] = []
+    for value in (1.0, 0.0):
         rows = table[planted == value]
         rows = rows if focal is None else rows[rows["focal"] == focal]
         if not len(rows):
-            return NotIdentified("signal detection", f"no {what} turn was met", "matched pairs")
+            sides.append(None)
+            continue
         names = None if partner is None else [partner]
         sides.append(cells(rows, behaviour=behaviour, measure="label", focal=focal, partners=names))
+    return detection_of_cells(*sides, level=level)
+
+
+def detection_of_cells(
+    planted: Cells | None, clean: Cells | None, *, level: float = 0.95
+) -> Detection | NotIdentified:
+    """`signal_detection` from the sums of planted turns and of their clean twins; None for none."""
+    for side, what in ((planted, "planted"), (clean, "clean")):
+        if side is None:
+            return NotIdentified("signal detection", f"no {what} turn was met", "matched pairs")
+    assert planted is not None and clean is not None
+    sides = (planted, clean)
     seeds = sorted(set(sides[0].seeds) | set(sides[1].seeds))
     place = {s: i for i, s in enumerate(seeds)}
     sums = np.zeros((4, len(seeds)))
@@ -175,4 +188,4 @@ def detection(
         at = [place[s] for s in c.seeds]
         sums[2 * j, at] = c.total.sum(axis=1)
         sums[2 * j + 1, at] = c.replies.sum(axis=1)
-    return signal_detection(*sums, level=level, focal=sides[0].focal, behaviour=behaviour)
+    return signal_detection(*sums, level=level, focal=planted.focal, behaviour=planted.behaviour)

@@ -11,6 +11,7 @@ An engine is an actor that stays until the last leg that needs it: it starts onc
 
 import os
 import pickle
+import socket
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,11 +27,9 @@ from panelist.panels.corpus import (
     TURNS,
     folder_of,
     key_of,
-    lineage,
     parts_in,
-    read_part,
     table_of,
-    turns_of,
+    turns_up_to,
     write_part,
 )
 from panelist.panels.errors import PanelistError
@@ -76,14 +75,14 @@ def cluster(address: str | None) -> Iterator[None]:
     """Ray on this machine, or the cluster at an address.
 
     Raises:
-        PanelistError: Ray is not installed, or the cluster cannot be reached.
+        PanelistError: Ray is not installed, cannot start, or the cluster cannot be reached.
     """
     try:
         # Niced workers starve on a machine that others use too.
         os.environ.setdefault("RAY_worker_niceness", "0")
         # Its own account of what it does; what goes wrong comes as an exception.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
+        os.environ.setdefault("RAY_DATA_LOG_LEVEL", "CRITICAL")
         import ray
     except ImportError as ex:
         raise PanelistError(
@@ -93,22 +92,32 @@ def cluster(address: str | None) -> Iterator[None]:
     there = ray.is_initialized()
     try:
         if not there:
+            _reach(address or "")
             ray.init(
-                address=address,
+                address=address or "local",  # without one, Ray joins any cluster that it finds
                 log_to_driver=False,
                 logging_level="error",
                 **({} if address else local),
             )
-    except (ConnectionError, ValueError, RuntimeError) as ex:
-        raise PanelistError(f"--address {address}: no Ray cluster there ({ex})") from ex
+    except Exception as ex:  # where it takes too long, Ray raises just that
+        where = f"--address {address}: no Ray cluster there" if address else "Ray cannot start here"
+        raise PanelistError(f"{where} ({ex})") from ex
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    context.raise_original_map_exception = True  # what Ray wraps one in forgets its cause
     try:
         yield
     finally:
         if not there:
             ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Fail at once where nobody listens; Ray tries for minutes, and ends the process."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 class Engines:
@@ -212,7 +221,15 @@ class _Remote:
     def generate(self, asked: Sequence[Asked]) -> list[Said]:
         import ray
 
-        made: list[Said] = ray.get(self.actor.generate.remote(asked))
+        try:
+            made: list[Said] = ray.get(self.actor.generate.remote(asked))
+        except ray.exceptions.RayActorError as ex:
+            models = ", ".join(sorted({one.model for one in asked}))
+            raise PanelistError(
+                f"{models}: the engine died {ATTEMPTS + 1} times over the same chains "
+                f"({cause(ex)}); mend the cause, too little memory for instance, and run it again: "
+                "what is written already is kept"
+            ) from ex
         return made
 
 
@@ -452,11 +469,5 @@ def _opened(
 
 def turns_before(work: Work, cast: Cast, parent: str) -> dict[str, tuple[Turn, ...]]:
     """By chain, all turns up to the end of a part; {} for no part."""
-    found: dict[str, tuple[Turn, ...]] = {}
-    here = {p.name: p for p in parts_in(folder_of(work.corpus / TURNS, cast.focal, cast.partner))}
-    while parent:
-        part = here[parent]
-        before = turns_of(read_part(part))
-        found = {c: (*turns, *found.get(c, ())) for c, turns in before.items()}
-        parent = lineage(part)[1]
-    return found
+    here = parts_in(folder_of(work.corpus / TURNS, cast.focal, cast.partner))
+    return turns_up_to({part.name: part for part in here}, parent)

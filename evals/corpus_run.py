@@ -7,8 +7,7 @@ OUTPUT/
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -16,27 +15,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from panelist.evals.batch import Engines, Progress, Tally, cluster, generate, survey
 from panelist.evals.batch_plan import Work, make_work, sampling_of
 from panelist.evals.check import Checked, check
 from panelist.evals.design import Design
-from panelist.evals.experiment import CHANGEABLE
 from panelist.evals.openings import USABLE
 from panelist.evals.units import Plan, Step
 from panelist.panels.bank import BANKS, Bank, read_bank, write_bank
 from panelist.panels.cast import SELF, cast_partners
-from panelist.panels.corpus import TURNS, parts, read_part, sweep, turns_of
+from panelist.panels.corpus import TURNS, alone, parts, read_part, sweep, turns_of
 from panelist.panels.errors import PanelistError
-from panelist.panels.manifest import NAME, Manifest, grown, read_manifest, write_manifest
+from panelist.panels.manifest import IMPORT, NAME, Manifest, grown, read_manifest, write_manifest
 from panelist.panels.partner import Partner
 from panelist.panels.protocol import BENCHMARK, SAMPLING, prompt_sha256
 from panelist.panels.tier import Tier, find_tier
 from panelist.scorers.reply_status import reply_status
-
-LOCK = ".lock"
 
 SMALL, LARGE = 256, 2000
 """Chains of a chunk without and with an accelerator: a minute or so of work, which is what a
@@ -103,9 +98,9 @@ def grow(
             with, another run is writing to them, or an engine cannot be loaded.
     """
     checked = check(design, path)
-    run = _Run(design, path, output, options, say)
+    run = Growth(design, path, output, options, say)
     start = time.monotonic()
-    with _alone(output), cluster(options.address):
+    with alone(output), cluster(options.address):
         sweep(output)
         run.engines = Engines(options.replicas, options.loaded)
         works = run.works()
@@ -117,20 +112,7 @@ def grow(
     return Grown(checked, corpora, run.made, seconds, run.engines.started, lacking)
 
 
-@contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """Hold the corpora's lock; the system frees it when the process dies, however it dies."""
-    output.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(output / LOCK, timeout=0):
-            yield
-    except Timeout as ex:
-        raise PanelistError(
-            f"{output}: another run is writing to it; wait for it, or name another folder with -o"
-        ) from ex
-
-
-class _Run:
+class Growth:
     """The parts of `grow`, with what they share."""
 
     def __init__(
@@ -154,6 +136,12 @@ class _Run:
         return {step.behaviour: self._work(step, tier, frozen) for step in self.plan.steps}
 
     def _work(self, step: Step, tier: Tier, frozen: Bank | None) -> Work:
+        work, manifest = self.planned(step, tier, frozen)
+        write_manifest(work.corpus, manifest)
+        return work
+
+    def planned(self, step: Step, tier: Tier, frozen: Bank | None) -> tuple[Work, Manifest]:
+        """What a step's corpus is to hold and to say; nothing is written."""
         bank: Bank | None
         if frozen is not None:
             partners, bank = frozen.partners, frozen
@@ -164,9 +152,14 @@ class _Run:
         work = self._make(corpus, partners, bank, tier, self.design.turns)
         new = self._manifest(step, work, bank)
         if (corpus / NAME).exists():
-            new = grown(read_manifest(corpus), new, corpus)
-        write_manifest(corpus, new)
-        return work
+            old = read_manifest(corpus)
+            if old.design.get("kind") == IMPORT and any(len(p.legs) > 1 for p in work.pairs):
+                raise PanelistError(
+                    f"{corpus}: imported from logs, whose chains are whole; this design makes them "
+                    "leg by leg. Name another folder with -o"
+                )
+            new = grown(old, new, corpus)
+        return work, new
 
     def _make(
         self,
@@ -176,10 +169,10 @@ class _Run:
         tier: Tier,
         turns: int | None,
     ) -> Work:
-        import ray
-
         batch = self.options.batch
         if batch is None:
+            import ray
+
             slow = any(not u.model.startswith("mockllm/") for u in self.plan.units)
             batch = SMALL if slow and not ray.cluster_resources().get("GPU") else LARGE
         return make_work(
@@ -190,10 +183,14 @@ class _Run:
     def _seed(self) -> int:
         return int(self.design.sampling.get("seed", 0))
 
-    def _openings(self, tier: Tier) -> Bank:
+    def openings_at(self, tier: Tier) -> Path:
+        """Where the bank of openings lies once it is frozen."""
         names = "\n".join(row.name for row in self.design.rows)
         digest = sha256(f"{names}\n{tier.seeds}".encode()).hexdigest()[:8]
-        path = self.output / f"openings-{digest}.jsonl"
+        return self.output / f"openings-{digest}.jsonl"
+
+    def _openings(self, tier: Tier) -> Bank:
+        path = self.openings_at(tier)
         if path.exists():
             return read_bank(path)
         own = Partner(SELF, "self")
@@ -215,7 +212,7 @@ class _Run:
             raise PanelistError(f"{work.corpus}: no seed has a usable opening of every checkpoint")
         partners = tuple(Partner(row.name, "scripted", model=row.model) for row in rows)
         words = {(seed, r.name): said[r.name][seed] for seed in whole for r in rows}
-        write_bank(path, f"{self.design.name}-{digest}", partners, words)
+        write_bank(path, f"{self.design.name}-{path.stem}", partners, words)
         if lost := len(work.seeds) - len(whole):
             self.say(f"{lost} seeds without a usable opening of every checkpoint left out")
         return read_bank(path)
@@ -223,7 +220,7 @@ class _Run:
     def _manifest(self, step: Step, work: Work, bank: Bank | None) -> Manifest:
         asked = (len(work.seeds), work.replies)
         return Manifest(
-            design=self.design.model_dump(mode="json", exclude=set(CHANGEABLE)),
+            design=self.design.model_dump(mode="json"),
             behaviours=[step.behaviour, *step.also],
             package=version("panelist"),
             benchmark=BENCHMARK,
@@ -250,6 +247,7 @@ class _Run:
                         for seed in work.seeds
                         if (seed.id, p.name) in work.openings
                     },
+                    "trouble": _trouble(p, work, bank),
                 }
                 for p in work.partners
             },
@@ -299,6 +297,16 @@ class _Run:
             for level, _, numbers in work.levels()
             for _, chains in survey(work, level, numbers, self._told)
         )
+
+
+def _trouble(partner: Partner, work: Work, bank: Bank | None) -> dict[str, str]:
+    """By seed, of which kind the trouble is that is planted in a partner's turn."""
+    opener = partner.seats[0]
+    if bank is None or opener is None:
+        return {}
+    name = opener.same_turns_as or opener.name
+    found = {seed.id: bank.planted.get((seed.id, name)) for seed in work.seeds}
+    return {seed: wrong.trouble for seed, wrong in found.items() if wrong}
 
 
 def _any(work: Work, model: str, runtime: dict[str, Any]) -> None:

@@ -16,8 +16,7 @@ from panelist.evals.running import Engines, Outcome, run_unit
 from panelist.evals.units import Plan
 from panelist.leaderboard.card import make_card
 from panelist.leaderboard.card_formats import to_html as card_page
-from panelist.leaderboard.card_formats import write
-from panelist.leaderboard.report import Report, to_html, to_json, to_markdown
+from panelist.leaderboard.report import Report, write, write_report
 from panelist.panels.bank import read_bank
 from panelist.panels.embedded_hf import served
 from panelist.panels.errors import PanelistError
@@ -112,10 +111,7 @@ def run_design(
                 )
             )
     report = make_report(design, output / "logs")
-    paths = []
-    for suffix, form in (("html", to_html), ("md", to_markdown), ("json", to_json)):
-        paths.append(output / f"report.{suffix}")
-        write(form(report), paths[-1])
+    paths = write_report(report, output)
     if design.focal is not None:
         for step in plan.steps:
             made = make_card(*read_logs([output / "logs" / design.focal], behaviour=step.behaviour))

@@ -11,7 +11,7 @@ import pandas as pd
 from panelist.analysis import plots
 from panelist.analysis.cells import Cells
 from panelist.analysis.contrasts import Contrasts, contrasts, joint_p
-from panelist.analysis.detection import Detection, detection
+from panelist.analysis.detection import Detection, detection_of_cells
 from panelist.analysis.diversity import Diversity, diversity
 from panelist.analysis.errors import NotIdentified
 from panelist.analysis.interval import Interval, Value
@@ -19,7 +19,8 @@ from panelist.analysis.level import overall
 from panelist.analysis.profiles import Profiles
 from panelist.analysis.shift import shift
 from panelist.analysis.srm import social_relations
-from panelist.analysis.table import NO_OUTCOME, STATUSES, replies
+from panelist.analysis.table import NO_OUTCOME
+from panelist.analysis.tally import Tally
 from panelist.leaderboard.report import Section, records
 from panelist.panels.checkpoint import Checkpoint
 
@@ -223,13 +224,23 @@ def round_robin(cells: Mapping[str, Cells], rows: Sequence[Checkpoint]) -> Found
     return section, {"round_robin": records(found.to_frame())}
 
 
-def detections(table: pd.DataFrame, behaviour: str) -> Found:
+def detections(tally: Tally, behaviour: str) -> Found:
     """Hits, false alarms, d' and criterion of every checkpoint, at each matched pair."""
     rows, values = [], []
-    for focal, of_focal in table.groupby("focal", sort=False):
-        for pair, part in of_focal.groupby("pair", sort=True):
-            found = detection(part, behaviour=behaviour, focal=str(focal))
-            name = {"checkpoint": str(focal), **({"partner": str(pair)} if pair else {})}
+    facts = {name: tally.partners[name] for name in tally.single}
+    sides = {
+        pair: [
+            tally.cells(
+                behaviour, [n for n, f in facts.items() if (f.pair, f.planted) == (pair, p)]
+            )
+            for p in (1.0, 0.0)
+        ]
+        for pair in sorted({f.pair for f in facts.values()})
+    }
+    for focal in tally.focals:
+        for pair, (planted, clean) in sides.items():
+            found = detection_of_cells(planted.get(focal), clean.get(focal))
+            name = {"checkpoint": focal, **({"partner": pair} if pair else {})}
             rows.append(name | _detected(found))
             values += [name | row for row in records(found.to_frame())]
     text = (
@@ -252,10 +263,8 @@ def _detected(found: Detection | NotIdentified) -> dict[str, str]:
     }
 
 
-def failures(table: pd.DataFrame) -> Found:
-    """Replies by status: nothing is dropped in silence."""
-    counts = replies(table).groupby(["focal", "status"]).size().unstack(fill_value=0)
-    counts = counts.reindex(columns=[s for s in STATUSES if s in counts])
+def failures(counts: pd.DataFrame) -> Found:
+    """Replies by focal (rows) and status (columns): nothing is dropped in silence."""
     frame = counts.reset_index().rename(columns={"focal": "checkpoint"})
     total = int(counts.to_numpy().sum())
     lost = int(sum(counts[s].sum() for s in NO_OUTCOME if s in counts))

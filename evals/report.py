@@ -1,21 +1,22 @@
-"""The report of a design: its logs, read and laid out by kind."""
+"""The report of a design: its replies counted, and laid out by kind."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from panelist.analysis.cells import Cells, cells_by_focal
 from panelist.analysis.contrasts import Contrasts, contrasts
 from panelist.analysis.errors import AnalysisError, NotIdentified
 from panelist.analysis.profiles import Profiles
-from panelist.analysis.table import NO_OUTCOME, replies
+from panelist.analysis.table import NO_OUTCOME, STATUSES, replies
+from panelist.analysis.tally import Tally
 from panelist.evals import findings
 from panelist.evals.design import Design
 from panelist.evals.findings import Found
 from panelist.evals.runtimes import runtime_sections
-from panelist.evals.units import Plan
+from panelist.evals.units import Plan, Step
 from panelist.leaderboard.report import Report, Section
 from panelist.scorers.logs import Run, read_logs
 
@@ -33,52 +34,85 @@ def make_report(design: Design, logs: Path) -> Report:
         PanelistError: a unit has no logs, or they cannot be laid side by side.
     """
     plan = Plan(design)
-    sections: list[Found] = []
-    answers: list[Answer] = []
-    runs: list[Run] = []
-    lost = 0
+    if design.runtimes:
+        return report_of(design, [_by_runtime(plan, logs, step) for step in plan.steps])
+    parts = []
     for step in plan.steps:
-        measured = (step.behaviour, *step.also)
-        if design.runtimes:
-            made, said, table, seen = runtime_sections(design, plan, logs, step.behaviour)
-        else:
-            seen, table = read_logs([logs / u.name for u in plan.units], behaviour=step.behaviour)
-            made, said = [], []
-            for behaviour in measured:
-                more, also = _of_behaviour(design, plan, table, behaviour)
-                made += more
-                said += also
-            if design.identical:
-                single = findings.without_twins(table)
-                both = {b: cells_by_focal(single, behaviour=b) for b in measured}
-                section, answer = findings.identical(both, design.identical)
-                made.append(section)
-                said.append(answer)
-            made += _of_set(design, plan, table, measured)
-        runs += seen
-        answers += said
-        sections += [*made, findings.failures(table)]
-        lost += int(replies(table)["status"].isin(NO_OUTCOME).sum())
+        runs, table = read_logs([logs / u.name for u in plan.units], behaviour=step.behaviour)
+        tally = Tally.from_table(table, (step.behaviour, *step.also))
+        parts.append(step_report(plan, tally, runs))
+    return report_of(design, parts)
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step came to.
+
+    Attributes:
+        sections, answers: as they stand in the report.
+        runs: that it rests on.
+        lost: replies without an outcome.
+    """
+
+    sections: list[Found]
+    answers: list[Answer]
+    runs: list[Run]
+    lost: int
+
+
+def step_report(plan: Plan, tally: Tally, runs: Sequence[Run]) -> StepReport:
+    """Everything that is said about the replies of one step, however many they are."""
+    design = plan.design
+    made: list[Found] = []
+    said: list[Answer] = []
+    for behaviour in tally.behaviours:
+        more, also = _of_behaviour(plan, tally, behaviour)
+        made += more
+        said += also
+    if design.identical:
+        both = {b: tally.cells(b) for b in tally.behaviours}
+        section, answer = findings.identical(both, design.identical)
+        made.append(section)
+        said.append(answer)
+    made += _of_set(design, tally)
+    counts = tally.statuses()
+    return StepReport([*made, findings.failures(counts)], said, list(runs), _lost(counts))
+
+
+def _by_runtime(plan: Plan, logs: Path, step: Step) -> StepReport:
+    made, said, table, runs = runtime_sections(plan.design, plan, logs, step.behaviour)
+    counts = replies(table).groupby(["focal", "status"]).size().unstack(fill_value=0)
+    counts = counts[[s for s in STATUSES if s in counts]]
+    return StepReport([*made, findings.failures(counts)], said, runs, _lost(counts))
+
+
+def _lost(counts: pd.DataFrame) -> int:
+    return int(sum(counts[s].sum() for s in NO_OUTCOME if s in counts))
+
+
+def report_of(design: Design, parts: Sequence[StepReport]) -> Report:
+    """The steps of a design laid out."""
     values: dict[str, Any] = {}
-    for part, numbers in sections:
-        values[part.heading] = numbers
+    for part in parts:
+        for section, numbers in part.sections:
+            values[section.heading] = numbers
+    runs = [run for part in parts for run in part.runs]
+    believe = _believe(design, runs, sum(part.lost for part in parts))
     return Report(
         title=design.name,
         question=design.question,
-        answers=(*answers, _believe(design, runs, lost)),
-        sections=tuple(section for section, _ in sections),
+        answers=(*(answer for part in parts for answer in part.answers), believe),
+        sections=tuple(section for part in parts for section, _ in part.sections),
         facts=tuple(_facts(design, runs)),
         values={"findings": values},
     )
 
 
-def _of_behaviour(
-    design: Design, plan: Plan, table: pd.DataFrame, behaviour: str
-) -> tuple[list[Found], list[Answer]]:
+def _of_behaviour(plan: Plan, tally: Tally, behaviour: str) -> tuple[list[Found], list[Answer]]:
     """Levels, differences, shifts and, where trouble was planted, signal detection."""
-    single = findings.without_twins(table)
+    design = plan.design
     names = [row.name for row in design.rows]
-    found = cells_by_focal(single, behaviour=behaviour)
+    found = tally.cells(behaviour)
     by_name = {name: found[name] for name in names if name in found}
     wanted = None
     if design.kind == "card" and design.focal:
@@ -86,8 +120,8 @@ def _of_behaviour(
     gaps = contrasts(by_name, pairs=wanted) if len(by_name) > 1 else None
     made = [findings.levels(by_name, behaviour)]
     answers: list[Answer] = []
-    if table["planted"].notna().any():
-        made.append(findings.detections(single, behaviour))
+    if tally.planted:
+        made.append(findings.detections(tally, behaviour))
     if gaps is not None:
         made.append(findings.differences(gaps, behaviour))
         answers.append(_difference_answer(design, gaps, behaviour))
@@ -97,19 +131,16 @@ def _of_behaviour(
     return made, answers
 
 
-def _of_set(
-    design: Design, plan: Plan, table: pd.DataFrame, measured: Sequence[str]
-) -> list[Found]:
+def _of_set(design: Design, tally: Tally) -> list[Found]:
     """Recipe and family, over all behaviours of the step."""
     if len(design.rows) < 2 or design.kind == "card":
         return []
     labels = {r.name: {"family": r.family, "recipe": r.recipe, "base": r.base} for r in design.rows}
     # A copy would stand for a recipe's distance to itself, and count its recipe twice.
-    copies = {b for _, b in design.identical}
-    single = findings.without_twins(table[~table["focal"].isin(copies)])
+    copies = [b for _, b in design.identical]
     # A behaviour that nobody shows, or that all show always, has no scale.
-    varied = [b for b in measured if single[b].nunique() > 1] or list(measured)
-    cells: dict[str, dict[str, Cells]] = {b: cells_by_focal(single, behaviour=b) for b in varied}
+    varied = [b for b in tally.behaviours if tally.varied(b, copies)] or tally.behaviours
+    cells = {behaviour: tally.cells(behaviour, drop=copies) for behaviour in varied}
     try:
         whole = Profiles.from_cells(cells, labels=labels)
     except AnalysisError as ex:

@@ -2,8 +2,6 @@
 
 import json
 from importlib.resources import files
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -103,19 +101,3 @@ def _levels(card: Card) -> list[tuple[str, str, str]]:
         (name, f"{100 * v.estimate:.0f} %", f"{100 * v.low:.0f} to {100 * v.high:.0f} %")
         for name, v in card.levels.items()
     ]
-
-
-def write(text: str, path: Path) -> None:
-    """Write a file under a temporary name, then rename it: never half a card."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False
-    ) as file:
-        file.write(text)
-    temporary = Path(file.name)
-    try:
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink()
-        raise

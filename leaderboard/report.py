@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pandas as pd
@@ -114,6 +116,31 @@ def to_terminal(report: Report) -> RenderableType:
                 table.add_row(*map(Text, row))
             parts += [Text(""), Text(section.heading, style="bold"), table]
     return Panel(Group(*parts), title=Text(report.title), padding=(1, 2))
+
+
+def write(text: str, path: Path) -> None:
+    """Write a file under a temporary name, then rename it: never half a page."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False
+    ) as file:
+        file.write(text)
+    temporary = Path(file.name)
+    try:
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink()
+        raise
+
+
+def write_report(report: Report, output: Path) -> list[Path]:
+    """Write it into a folder as HTML, Markdown and JSON; the paths."""
+    paths = []
+    for suffix, form in (("html", to_html), ("md", to_markdown), ("json", to_json)):
+        paths.append(output / f"report.{suffix}")
+        write(form(report), paths[-1])
+    return paths
 
 
 def records(table: pd.DataFrame) -> Any:

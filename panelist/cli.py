@@ -7,9 +7,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from panelist.cli_corpus import corpus
 from panelist.cli_design import bank, design, run
 from panelist.cli_label import label
 from panelist.cli_recipe import recipe
+from panelist.cli_score import report, score
 from panelist.cli_table import lm_eval, table
 from panelist.cli_train import train
 from panelist.cli_validate import validate
@@ -33,7 +35,7 @@ def commands() -> None:
 )
 @click.option("--focal", help="The checkpoint, where the logs hold several.")
 def card(logs: tuple[Path, ...], output: Path | None, form: str | None, focal: str | None) -> None:
-    """Turn the LOGS (files or folders) of a checkpoint's runs into a card.
+    """Turn the LOGS (files, folders, or a scored corpus) of a checkpoint's runs into a card.
 
     Prints a short table; with -o writes a self-contained HTML page, Markdown or JSON.
     """
@@ -45,11 +47,11 @@ def card(logs: tuple[Path, ...], output: Path | None, form: str | None, focal: s
         to_json,
         to_markdown,
         to_terminal,
-        write,
     )
-    from panelist.scorers.logs import read_logs
+    from panelist.leaderboard.report import write
+    from panelist.scorers.corpus_table import read_replies
 
-    made = make_card(*read_logs(logs), focal=focal)
+    made = make_card(*read_replies(logs, focal=focal), focal=focal)
     formats = {"html": to_html, "md": to_markdown, "json": to_json}
     if output is not None:
         suffix = output.suffix.lstrip(".").lower()
@@ -94,9 +96,9 @@ def plan(pilot: tuple[Path, ...], **settings: Any) -> None:
         given = click.get_current_context().get_parameter_source
         if any(given(name) is ParameterSource.COMMANDLINE for name in ("base", "icc")):
             raise click.UsageError("--pilot gives base and icc; leave --base and --icc out")
-        from panelist.scorers.logs import read_logs
+        from panelist.scorers.corpus_table import read_replies
 
-        fitted = refit(cells(read_logs(pilot)[1]))
+        fitted = refit(cells(read_replies(pilot, texts=False)[1]))
         click.echo(fitted.summary())
         if isinstance(fitted, NotIdentified):
             raise click.ClickException("the pilot does not give the noise; run it without --pilot")
@@ -118,7 +120,7 @@ def compose(
     from panelist.analysis.composition import Panel
     from panelist.analysis.composition import compose as composed
     from panelist.leaderboard.profiles import profiles_of
-    from panelist.scorers.logs import read_logs
+    from panelist.scorers.corpus_table import read_replies
 
     prices = {}
     for item in cost:
@@ -129,7 +131,7 @@ def compose(
             equals = ""
         if not equals:
             raise click.BadParameter(f"{item!r}; write NAME=COST", param_hint="--cost")
-    runs, table = read_logs(logs)
+    runs, table = read_replies(logs, texts=False)
     if unknown := sorted(set(prices) - set(table["focal"])):
         raise click.BadParameter(f"no such checkpoint in LOGS: {unknown}", param_hint="--cost")
     if prices and max_cost is None:
@@ -163,11 +165,14 @@ def embedded(hf: Path | None) -> None:
 
 
 commands.add_command(bank)
+commands.add_command(corpus)
 commands.add_command(design)
 commands.add_command(label)
 commands.add_command(lm_eval)
 commands.add_command(recipe)
+commands.add_command(report)
 commands.add_command(run)
+commands.add_command(score)
 commands.add_command(table)
 commands.add_command(train)
 commands.add_command(validate)

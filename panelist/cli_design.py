@@ -1,29 +1,76 @@
 """`panelist run`, `panelist design` and `panelist bank`: experiments, and banks of openings."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from panelist.evals.design import Design
 
 
 @click.command()
 @click.argument("design", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder; default out/<name>.")
+@click.option(
+    "--engine",
+    type=click.Choice(["inspect", "ray"]),
+    default="inspect",
+    show_default=True,
+    help="ray: chains by the million, on local vLLM engines, into a Parquet corpus.",
+)
+@click.option("--tier", help="In place of the design's; such as quick, or 390x128.")
+@click.option("--address", help="ray: of a cluster; default this machine.")
+@click.option("--replicas", type=click.IntRange(min=1), help="ray: actors of each engine.")
+@click.option("--loaded", type=click.IntRange(min=1), help="ray: engines kept side by side.")
+@click.option("--batch", type=click.IntRange(min=1), help="ray: chains of a chunk.")
+@click.option("--dry-run", is_flag=True, help="ray: what is missing, and what it costs; no more.")
+@click.option("--dollars-per-hour", type=float, help="Of the machine, for --dry-run.")
 @click.option("--limit", type=int, hidden=True, help="Samples a task, for a rehearsal.")
-def run(design: Path, output: Path | None, limit: int | None) -> None:
+def run(
+    design: Path,
+    output: Path | None,
+    engine: str,
+    tier: str | None,
+    dry_run: bool,
+    dollars_per_hour: float | None,
+    limit: int | None,
+    **batch: Any,
+) -> None:
     """Check a DESIGN, run it, and write its report.
 
     DESIGN is a YAML file, or the name of a design in the package (`panelist design list`). Run it
     again after an interruption, even kill -9: what is finished is not generated again.
     """
+    from panelist.evals.design import read_design
+
+    read = read_design(design)
+    if tier is not None:
+        from panelist.panels.tier import find_tier
+
+        read = read.model_copy(update={"tier": find_tier(tier).name})
+    folder = output or Path("out") / read.name
+    if engine == "ray":
+        if limit is not None:
+            raise click.UsageError("--limit goes with --engine inspect; take a smaller --tier")
+        _run_ray(read, design, folder, dry_run, dollars_per_hour, batch)
+        return
+    given = [f"--{name}" for name, value in batch.items() if value is not None]
+    if given or dry_run:
+        raise click.UsageError(
+            f"{', '.join(given) or '--dry-run'}: only with --engine ray; without it, "
+            "`panelist design check` says what a design costs"
+        )
+    _run_inspect(read, design, folder, limit)
+
+
+def _run_inspect(read: "Design", path: Path, folder: Path, limit: int | None) -> None:
     from rich.console import Console
 
-    from panelist.evals.design import read_design
     from panelist.evals.experiment import run_design
     from panelist.leaderboard.report import to_terminal
 
-    read = read_design(design)
-    folder = output or Path("out") / read.name
-    done = run_design(read, design, folder, limit=limit, say=click.echo)
+    done = run_design(read, path, folder, limit=limit, say=click.echo)
     Console().print(to_terminal(done.report))
     for path in done.paths:
         click.echo(f"report: {path}")
@@ -34,6 +81,52 @@ def run(design: Path, output: Path | None, limit: int | None) -> None:
         raise click.ClickException(
             f"{done.failed} chains failed in the end, the first with: {first}. The report counts "
             f"them; mend the cause and run it again, only they are generated"
+        )
+
+
+def _run_ray(
+    read: "Design",
+    path: Path,
+    folder: Path,
+    dry: bool,
+    dollars_per_hour: float | None,
+    batch: dict[str, Any],
+) -> None:
+    from rich.console import Console
+
+    from panelist.cli_score import score_one
+    from panelist.evals.corpus_report import corpus_cards, corpus_report
+    from panelist.evals.corpus_run import Options, grow
+    from panelist.evals.dry_run import dry_run
+    from panelist.leaderboard.card_formats import to_html
+    from panelist.leaderboard.report import to_terminal, write, write_report
+
+    if dry:
+        for name, value in dry_run(read, path, folder, dollars_per_hour):
+            click.echo(f"{name:42} {value}")
+        return
+    done = grow(read, path, folder, Options(**batch), say=click.echo)
+    rate = done.made.tokens / max(1e-9, done.seconds)
+    click.echo(
+        f"{done.made.chains:,} chains, {done.made.tokens:,} tokens generated in "
+        f"{done.seconds:,.0f} s ({rate:,.0f} tokens/s, engines' start included)"
+    )
+    for corpus in done.corpora.values():
+        score_one(corpus)
+    made = corpus_report(list(done.corpora.values()))
+    Console().print(to_terminal(made))
+    paths = write_report(made, folder)
+    if read.focal is not None:
+        for behaviour, corpus in done.corpora.items():
+            paths.append(folder / f"card-{behaviour}.html")
+            write(to_html(corpus_cards(corpus, read.focal)), paths[-1])
+    for written in paths:
+        click.echo(f"report: {written}")
+    if done.lacking:
+        raise click.ClickException(
+            f"{done.lacking:,} chains are lacking in the end, the first failed with: "
+            f"{done.made.error or 'no error was said'}. The report counts them; mend the cause and "
+            "run it again, only they are generated"
         )
 
 

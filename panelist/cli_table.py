@@ -10,33 +10,19 @@ import click
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
 @click.option("--behaviour", help="Only logs of this behaviour's task.")
-def table(paths: tuple[Path, ...], output: Path, behaviour: str | None) -> None:
-    """Inspect logs, or samples files of lm-eval, as one tidy table (.parquet or .csv).
+@click.option("--no-text", is_flag=True, help="Of a corpus: without what was said; far faster.")
+def table(paths: tuple[Path, ...], output: Path, behaviour: str | None, no_text: bool) -> None:
+    """Inspect logs, samples files of lm-eval, or a scored corpus, as one tidy table.
 
-    One row a reply; the columns are described in analysis/table.py.
+    One row a reply, as .parquet or .csv; the columns are described in analysis/table.py. A corpus
+    of any size becomes a table pair by pair.
     """
-    import pandas as pd
-
-    from panelist.analysis.table import check_table
-    from panelist.scorers.lm_eval import read_lm_eval
-    from panelist.scorers.logs import read_logs
+    from panelist.scorers.tables import tidy_tables, write_tables
 
     if output.suffix not in (".parquet", ".csv"):
         raise click.BadParameter(f"{output.name!r} ends in neither .parquet nor .csv")
-    samples = [path for path in paths if path.suffix == ".jsonl"]
-    logs = [path for path in paths if path not in samples]
-    parts = [read_lm_eval(path) for path in samples]
-    if logs:
-        parts.append(read_logs(logs, behaviour=behaviour)[1])
-    made = check_table(pd.concat(parts, ignore_index=True))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(output.name + ".part")
-    if output.suffix == ".parquet":
-        made.to_parquet(temporary, index=False)
-    else:
-        made.to_csv(temporary, index=False)
-    temporary.replace(output)
-    click.echo(f"{len(made):,} replies: {output}")
+    count = write_tables(tidy_tables(paths, behaviour=behaviour, texts=not no_text), output)
+    click.echo(f"{count:,} replies: {output}")
 
 
 @click.command("lm-eval")

@@ -26,7 +26,7 @@ def train(labels: Path, output: Path | None, check: bool) -> None:
     from tqdm import tqdm
 
     from panelist.cli_validate import checkout
-    from panelist.leaderboard.card_formats import write as write_file
+    from panelist.leaderboard.report import write as write_file
     from panelist.panels.errors import PanelistError
     from panelist.scorers.detector import BEHAVIOURS
     from panelist.scorers.learned import weights

@@ -51,7 +51,7 @@ def validate(
     from rich.console import Console
     from tqdm import tqdm
 
-    from panelist.leaderboard.card_formats import write
+    from panelist.leaderboard.report import write
     from panelist.scorers.validation import run
     from panelist.scorers.validation_report import statuses_json, to_json, to_markdown
 

@@ -17,6 +17,7 @@ so that a killed, repeated or concurrent writer leaves either a whole part or no
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +27,7 @@ from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
 from panelist.panels.chain import Chain, Turn
 from panelist.panels.errors import PanelistError
@@ -33,6 +35,7 @@ from panelist.panels.errors import PanelistError
 TURNS = "turns"
 SCORES = "scores"
 CORRUPT = "corrupt"
+LOCK = ".lock"
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
@@ -144,11 +147,17 @@ class CorruptPart(PanelistError):
     """A part whose bytes are not those that were written."""
 
     def __init__(self, part: Part) -> None:
+        mend = "run the design again, which sets it aside and generates its chains anew"
+        if SCORES in part.path.parts:
+            mend = "run `panelist score` again, which makes it anew"
         super().__init__(
-            f"{part.path}: corrupt, its bytes have not the hash {part.digest} of its name; run the "
-            "design again, which sets it aside and generates its chains anew"
+            f"{part.path}: corrupt, its bytes have not the hash {part.digest} of its name; {mend}"
         )
         self.part = part
+
+    def __reduce__(self) -> tuple[type["CorruptPart"], tuple[Part]]:
+        """It crosses processes."""
+        return CorruptPart, (self.part,)
 
 
 def key_of(chains: Sequence[str], leg: int = 0) -> str:
@@ -221,10 +230,33 @@ def set_aside(corpus: Path, part: Part) -> Path:
     return target
 
 
-def sweep(corpus: Path) -> None:
-    """Remove what killed writers left half-written; only while nobody else writes."""
+def sweep(corpus: Path, *, scores: bool = False) -> None:
+    """Remove what killed writers left half-written; only while nobody else writes there.
+
+    Args:
+        corpus: its folder, or one that holds several.
+        scores: what writers of scores left, in place of all others.
+    """
     for left in corpus.glob("**/.*.part"):
-        left.unlink()
+        if (SCORES in left.relative_to(corpus).parts) == scores:
+            left.unlink()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock; the system frees it when the process dies, however it dies.
+
+    Raises:
+        PanelistError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout as ex:
+        raise PanelistError(
+            f"{folder}: another run is writing to it; wait for it, or name another folder with -o"
+        ) from ex
 
 
 def table_of(chains: Sequence[Chain], first: int = 1) -> pa.Table:
@@ -252,3 +284,21 @@ def turns_of(table: pa.Table) -> dict[str, tuple[Turn, ...]]:
         made = Turn(index=turn, **{name: columns[name][row] for name in names})
         found.setdefault(chain, []).append(made)
     return {chain: tuple(turns) for chain, turns in found.items()}
+
+
+def turns_up_to(here: Mapping[str, Part], name: str) -> dict[str, tuple[Turn, ...]]:
+    """By chain of a part, all turns up to its end, those of the parts that it goes on from too.
+
+    Args:
+        here: the parts of its pair, by name.
+        name: of the part; "" for none.
+    """
+    found: dict[str, tuple[Turn, ...]] = {}
+    while name:
+        part = here[name]
+        before = turns_of(read_part(part))
+        # Some of its chains may not go on: they failed.
+        wanted = found.keys() or before.keys()
+        found = {chain: (*before[chain], *found.get(chain, ())) for chain in wanted}
+        name = lineage(part)[1]
+    return found

@@ -7,18 +7,28 @@ added.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from panelist.panels.corpus import TURNS, parts, write_whole
 from panelist.panels.errors import PanelistError
+from panelist.panels.partner import Partner
+from panelist.panels.protocol import SYSTEM_PROMPT, prompt_sha256
+from panelist.panels.runtime import Runtime
+from panelist.panels.tier import TIERS
 
 FORMAT = 1
 """Version of the corpus' layout."""
 
 NAME = "manifest.json"
+
+IMPORT = "import"
+"""Kind of the design that a corpus of imported logs says it is made by."""
+
+BY_SEED = ("words", "trouble")
+"""What a manifest says of a partner seed by seed."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +36,16 @@ class Manifest:
     """What a corpus says of itself.
 
     Attributes:
-        design: as its file says it, without what no reply depends on.
+        design: as its file says it.
         behaviours: scored in the report, the bank's own first.
         package: version of panelist that made it.
         benchmark, prompt_sha256: of the protocol.
         turns: turns of a chain; None up to the reply.
         bank, bank_sha256: version and content hash of the partner bank, "" for live partners.
-        base_seed: of the sampling seeds.
+        base_seed: of the sampling seeds; None for none.
         checkpoints: by focal: registry row, runtime, sampling.
-        partners: by name: the partner, and a hash of its words ("" for a live one).
+        partners: by name: the partner, its `reply_turn`, and by seed a hash of its frozen `words`
+            and the kind of planted `trouble`.
         seeds: by id, domain and question, in the order in which tiers nest.
         asked: by focal and partner, how many seeds and chains of each.
         format: of the layout.
@@ -50,7 +61,7 @@ class Manifest:
     turns: int | None
     bank: str
     bank_sha256: str
-    base_seed: int
+    base_seed: int | None
     checkpoints: Mapping[str, Mapping[str, Any]]
     partners: Mapping[str, Mapping[str, Any]]
     seeds: Mapping[str, Mapping[str, str]]
@@ -67,7 +78,7 @@ class Manifest:
     @property
     def run(self) -> str:
         """An id: the same for the same questions to the same checkpoints."""
-        said = asdict(self) | {"files": {}, "generated": []}
+        said = asdict(self) | {"design": {}, "files": {}, "generated": []}
         digest = sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
         return f"{self.design.get('name', 'corpus')}-{digest[:12]}"
 
@@ -120,6 +131,42 @@ def _files(corpus: Path, known: Mapping[str, Mapping[str, Any]]) -> dict[str, di
     return found
 
 
+def record_in(manifest: Manifest, focal: str) -> dict[str, Any]:
+    """The run record of a focal in a corpus, as `panels.record` makes it of a run."""
+    said = manifest.checkpoints[focal]
+    row, asked = said["row"], manifest.asked[focal].values()
+    seeds, replies = max(n for n, _ in asked), max(r for _, r in asked)
+    tiers = [t.name for t in TIERS.values() if (t.seeds or seeds, t.replies) == (seeds, replies)]
+    return {
+        "package": manifest.package,
+        "benchmark": manifest.benchmark,
+        "behaviour": manifest.behaviours[0],
+        "tier": tiers[0] if tiers else f"{seeds}x{replies}",
+        "turns": manifest.turns,
+        "bank": manifest.bank,
+        "bank_sha256": manifest.bank_sha256,
+        "focal": focal,
+        "model": row["model"],
+        "checkpoint": row if row["family"] else None,
+        "runtime": said["runtime"] or Runtime(row["model"].partition("/")[0]).to_dict(),
+        "partners": [
+            {column.name: partner[column.name] for column in fields(Partner)}
+            for partner in manifest.partners.values()
+        ],
+        "system_prompt": SYSTEM_PROMPT if manifest.prompt_sha256 == prompt_sha256() else "",
+        "prompt_sha256": manifest.prompt_sha256,
+        "base_seed": manifest.base_seed,
+        "sampling": said["sampling"],
+    }
+
+
+def partner_of(said: Mapping[str, Any]) -> Partner:
+    """A partner from a run record or a manifest."""
+    own = {column.name: said[column.name] for column in fields(Partner)}
+    members = tuple(partner_of(member) for member in said["members"])
+    return Partner(**own | {"members": members, "order": tuple(said["order"])})
+
+
 def grown(old: Manifest, new: Manifest, corpus: Path) -> Manifest:
     """What a corpus becomes when a design adds to it.
 
@@ -142,7 +189,7 @@ def grown(old: Manifest, new: Manifest, corpus: Path) -> Manifest:
         **{
             **asdict(new),
             "checkpoints": {**new.checkpoints, **old.checkpoints},
-            "partners": {**old.partners, **new.partners},
+            "partners": {**old.partners, **_with_seeds(old.partners, new.partners)},
             "seeds": {**old.seeds, **new.seeds},
             "asked": _more(old.asked, new.asked),
             "behaviours": list(dict.fromkeys([*old.behaviours, *new.behaviours])),
@@ -150,6 +197,19 @@ def grown(old: Manifest, new: Manifest, corpus: Path) -> Manifest:
             "generated": old.generated,
         }
     )
+
+
+def _with_seeds(
+    old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The new partners, with what the old ones say on other seeds."""
+    return {
+        name: {
+            **said,
+            **{key: {**old.get(name, said)[key], **said[key]} for key in BY_SEED},
+        }
+        for name, said in new.items()
+    }
 
 
 def _more(
@@ -174,7 +234,7 @@ def _fixed(old: Manifest, new: Manifest) -> Iterator[tuple[str, Any, Any]]:
         both = before["words"].keys() & now["words"].keys()
         changed = {seed for seed in both if before["words"][seed] != now["words"][seed]}
         yield f"partner {name}, turns on seeds", [], sorted(changed)
-        for key in before.keys() - {"words"}:
+        for key in before.keys() - set(BY_SEED):
             yield f"partner {name}, {key}", before[key], now.get(key)
     for name in old.checkpoints.keys() & new.checkpoints.keys():
         for key in ("row", "args", "sampling"):  # a runtime is compared once it is loaded

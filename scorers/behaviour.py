@@ -28,7 +28,7 @@ from inspect_ai.solver import TaskState
 from panelist.panels.chain import CHAIN_KEY, Chain, Turn
 from panelist.panels.errors import PanelistError
 from panelist.scorers.cues import detect
-from panelist.scorers.detector import Behaviour, Detector
+from panelist.scorers.detector import DEFAULTS, Behaviour, Detector
 from panelist.scorers.detectors import detector as named
 from panelist.scorers.reply_status import reply_status
 from panelist.scorers.segment import words
@@ -157,7 +157,7 @@ def _behaviour_scorer(behaviour: Behaviour, name: str) -> Scorer:
 
 
 @scorer(metrics={value: [by_partner()] for value in VALUES["hedging"]})
-def hedging(detector: str = "hedging-learned") -> Scorer:
+def hedging(detector: str = DEFAULTS["hedging"]) -> Scorer:
     """Hedging in the reply (the focal's first turn after a partner spoke).
 
     The score's metadata names the detector, its version and its status (`validation_report`), and
@@ -172,7 +172,7 @@ def hedging(detector: str = "hedging-learned") -> Scorer:
 
 
 @scorer(metrics={value: [by_partner()] for value in VALUES["repair"]})
-def repair(detector: str = "repair-cues") -> Scorer:
+def repair(detector: str = DEFAULTS["repair"]) -> Scorer:
     """Repair in the reply: asking what was meant, saying that it was not understood.
 
     As `hedging`, with "repair-cues" or "repair-learned". The learned detector orders turns better,
@@ -183,7 +183,7 @@ def repair(detector: str = "repair-cues") -> Scorer:
 
 
 @scorer(metrics={value: [by_partner()] for value in VALUES["challenge"]})
-def challenge(detector: str = "challenge-cues") -> Scorer:
+def challenge(detector: str = DEFAULTS["challenge"]) -> Scorer:
     """Challenge in the reply: contradicting or doubting what was said.
 
     As `hedging`, with "challenge-cues" or "challenge-learned"; cues for the reason given at

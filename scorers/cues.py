@@ -24,7 +24,7 @@ VERSION = "2"
 WINDOW_WORDS = 40
 """Length of the opening window that is scored beside the whole reply (method.md, 4a.9)."""
 
-_DAMPING = 20
+DAMPING = 20
 """Words that a reply's strength is spread over before its own: one cue in a line is not density."""
 
 
@@ -69,7 +69,7 @@ class Cues:
         """Strength for the reply's length, in (0, 1); NaN for a text without words."""
         if not self.words:
             return nan
-        return 1 / (1 + exp(-self.strength / (1 + self.words / _DAMPING)))
+        return 1 / (1 + exp(-self.strength / (1 + self.words / DAMPING)))
 
 
 def detect(text: str, behaviour: Behaviour = "hedging") -> Cues:

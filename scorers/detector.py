@@ -11,6 +11,13 @@ Behaviour = Literal["hedging", "repair", "challenge"]
 
 BEHAVIOURS: tuple[Behaviour, ...] = ("hedging", "repair", "challenge")
 
+DEFAULTS: dict[Behaviour, str] = {
+    "hedging": "hedging-learned",
+    "repair": "repair-cues",
+    "challenge": "challenge-cues",
+}
+"""The detector of each behaviour, unless another is asked for."""
+
 COLUMNS = ("probability", "label", "spans", "version")
 """Columns of a detector's table, one row a text.
 

@@ -39,6 +39,11 @@ class LearnedDetector:
         return self._given or read(weights(self.behaviour), self.behaviour)
 
     @property
+    def ships(self) -> bool:
+        """Whether its weights are those of the package."""
+        return self._given is None
+
+    @property
     def trained_on(self) -> frozenset[str]:
         """Corpus families that the weights were fitted on."""
         return frozenset(self.model.corpora)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from inspect_ai.log import EvalLog, EvalSample, list_eval_logs
+from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log
 from inspect_ai.scorer import Score
 
 from panelist.analysis.table import BEHAVIOURS, check_table
@@ -69,14 +69,14 @@ def read_logs(
             scores; the logs are of different behaviours, benchmark versions, banks or detectors.
     """
     logs: list[tuple[Run, EvalLog]] = []
-    found = [(path, log) for path in _log_files(paths) if (log := _read(path, behaviour))]
+    found = [(path, log) for path in log_files(paths) if (log := read_panel_log(path, behaviour))]
     if not found:
         what = f"of {behaviour}" if behaviour else "of replies"
         raise PanelistError(f"{', '.join(map(str, paths))}: no log {what} in it")
-    for tries in _tries(found):
-        path, log = tries[0]
-        _check_samples(path, log)
-        run = replace(_run(path, log), superseded=tuple(path for path, _ in tries[1:]))
+    for attempts in tries(found):
+        path, log = attempts[0]
+        check_samples(path, log)
+        run = replace(_run(path, log), superseded=tuple(path for path, _ in attempts[1:]))
         logs.append((run, log))
     runs = [run for run, _ in logs]
     _comparable(runs)
@@ -86,26 +86,31 @@ def read_logs(
     return runs, check_table(pd.DataFrame(rows))
 
 
-def _tries(logs: list[tuple[Path, EvalLog]]) -> list[list[tuple[Path, EvalLog]]]:
+def tries(logs: list[tuple[Path, EvalLog]]) -> list[list[tuple[Path, EvalLog]]]:
     """The logs of each run, the most complete first: a retry keeps the task id of what it retries.
 
     A log given twice is not two tries: it stays in twice, and is refused as such later.
     """
     runs: dict[str, list[tuple[Path, EvalLog]]] = {}
     for path, log in logs:
-        tries = runs.setdefault(log.eval.task_id, [])
-        if any(log.eval.eval_id == other.eval.eval_id for _, other in tries):
+        same = runs.setdefault(log.eval.task_id, [])
+        if any(log.eval.eval_id == other.eval.eval_id for _, other in same):
             runs[f"{log.eval.task_id} {path} {len(runs)}"] = [(path, log)]
         else:
-            tries.append((path, log))
+            same.append((path, log))
 
     def complete(item: tuple[Path, EvalLog]) -> tuple[int, str]:
         return sum(s.error is None for s in item[1].samples or []), item[1].eval.created
 
-    return [sorted(tries, key=complete, reverse=True) for tries in runs.values()]
+    return [sorted(same, key=complete, reverse=True) for same in runs.values()]
 
 
-def _log_files(paths: Sequence[Path]) -> list[Path]:
+def log_files(paths: Sequence[Path]) -> list[Path]:
+    """The logs at some paths, folders looked through.
+
+    Raises:
+        PanelistError: a path is none, or holds no log.
+    """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -120,10 +125,21 @@ def _log_files(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _read(path: Path, behaviour: str | None) -> EvalLog | None:
-    """A log of replies; None for one of opening turns, or of another behaviour than the asked."""
+def read_panel_log(
+    path: Path, behaviour: str | None = None, *, header: bool = False
+) -> EvalLog | None:
+    """A log of replies; None for one of opening turns, or of another behaviour than the asked.
+
+    Args:
+        path: the log.
+        behaviour: the one that is asked for; None for any.
+        header: without its samples, which is fast.
+
+    Raises:
+        PanelistError: it is not a log, or not one of a panel task of this version.
+    """
     try:
-        log = read_log(path)
+        log = read_eval_log(str(path), header_only=True) if header else read_log(path)
     except Exception as ex:  # zip, JSON and validation errors alike: the file is not a log
         raise PanelistError(f"{path}: not a readable Inspect log ({ex})") from ex
     if "panelist" not in (log.eval.metadata or {}):
@@ -142,7 +158,8 @@ def _read(path: Path, behaviour: str | None) -> EvalLog | None:
     return log
 
 
-def _check_samples(path: Path, log: EvalLog) -> None:
+def check_samples(path: Path, log: EvalLog) -> None:
+    """Refuse a log without samples."""
     if not log.samples:
         raise PanelistError(
             f"{path}: an empty log: the run has status {log.status!r} and no sample; run "
@@ -155,7 +172,7 @@ def _run(path: Path, log: EvalLog) -> Run:
     record = (log.eval.metadata or {})["panelist"]
     detectors: dict[str, dict[str, str]] = {}
     for sample in samples:
-        for behaviour, score in _scores(sample).items():
+        for behaviour, score in scores_of(sample).items():
             said = score.metadata or {}
             keys = {"name": "detector", "version": "detector_version", "status": "detector_status"}
             detectors.setdefault(behaviour, {new: str(said[old]) for new, old in keys.items()})
@@ -185,7 +202,7 @@ def _run(path: Path, log: EvalLog) -> Run:
     )
 
 
-def _scores(sample: EvalSample) -> dict[str, Score]:
+def scores_of(sample: EvalSample) -> dict[str, Score]:
     """The score of each behaviour; the first where several detectors scored one."""
     found: dict[str, Score] = {}
     for score in (sample.scores or {}).values():
@@ -213,7 +230,7 @@ def _rows(run: Run, sample: EvalSample, measured: Sequence[str]) -> list[dict[st
         "domain": facts["domain"],
         "replicate": sample.epoch,
     }
-    scores = _scores(sample)
+    scores = scores_of(sample)
     data = sample.store.get(CHAIN_KEY)
     if sample.error is not None or data is None or not set(measured) <= scores.keys():
         return [common | {"turn": facts["reply_turn"], **no_outcome(measured)}]

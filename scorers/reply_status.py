@@ -29,7 +29,7 @@ _TASK = (
 _REFUSAL = re.compile(rf"\b(?:{_CANNOT}) (?:{_TASK})|\A\W*i (?:must )?refuse\b\W*\Z", re.IGNORECASE)
 """Refusing the task, not a claim: a panelist who "cannot support that view" has answered."""
 
-_HEAD = 200
+HEAD = 200
 """A refusal is announced at the start: only so many characters are searched."""
 
 
@@ -38,9 +38,9 @@ _ENGLISH = frozenset(
     "when your you it's i'm don't were if how more than should my our these those because by have "
     "been could may might into only other over between while both without who where does".split()
 )
-"""Function words that English shares with none of the languages of `_FOREIGN`."""
+"""Function words that English shares with none of the languages of `FOREIGN`."""
 
-_FOREIGN = frozenset(
+FOREIGN = frozenset(
     "der das und nicht ist ein eine auch sich mit auf für dass wenn oder aber kann werden wird wer "
     "le les des est une dans pour pas vous je qui sur avec mais ce cette sont être nous plus "
     "el los las que por para con una como pero es su más lo muy creo "
@@ -67,7 +67,7 @@ def is_english(text: str) -> bool:
     if sum(c < "\u0250" for c in letters) < len(letters) / 2:
         return False
     found = {prose[a:b] for a, b in words(prose)}
-    foreign = len(found & _FOREIGN)
+    foreign = len(found & FOREIGN)
     return foreign < 2 or foreign <= len(found & _ENGLISH)
 
 
@@ -81,7 +81,7 @@ def reply_status(turn: Turn) -> Status:
         return "refused"
     if not words(turn.text):
         return "empty"
-    if _REFUSAL.search(fold(turn.text[:_HEAD])):
+    if _REFUSAL.search(fold(turn.text[:HEAD])):
         return "refused"
     if not is_english(turn.text):
         return "not_english"
