@@ -60,7 +60,8 @@ def four_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
         Run(Path(f), f, "success", "", {"focal": f, "checkpoint": None}, "hedging", {}, 0, 0, None)
         for f in RATES
     ]
-    monkeypatch.setattr("panelist.scorers.logs.read_logs", lambda _: (runs, pd.DataFrame(rows)))
+    read = "panelist.scorers.corpus_table.read_logs"
+    monkeypatch.setattr(read, lambda _: (runs, pd.DataFrame(rows)))
 
 
 @pytest.mark.usefixtures("four_checkpoints")
