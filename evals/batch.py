@@ -19,7 +19,7 @@ from threading import Lock
 from typing import Any, Protocol
 from uuid import uuid4
 
-from panelist.evals.batch_plan import Chunk, Work, missing
+from panelist.evals.batch_plan import Chunk, Work, chains_in, missing
 from panelist.panels.batch import Asked, Cast, Said, speak
 from panelist.panels.batch_engines import EngineSpec, make_engine
 from panelist.panels.chain import Chain, Turn
@@ -27,6 +27,7 @@ from panelist.panels.corpus import (
     TURNS,
     folder_of,
     key_of,
+    part_at,
     parts_in,
     table_of,
     turns_up_to,
@@ -38,7 +39,7 @@ SLOTS = 8
 """CPUs that a local Ray believes in, at least: its tasks mostly wait, and with two it stalls."""
 
 IN_FLIGHT = 2
-"""Chunks at each engine: one speaks, the next is ready."""
+"""Chunks at each engine: one fills the slots that the other leaves empty at its end."""
 
 ATTEMPTS = 3
 """How often a chunk may outlive its engine before the run is stopped."""
@@ -164,7 +165,12 @@ class Engines:
         held = len(self._actors) * each
         count = self._replicas or (max(1, (self._gpus - held) // each) if each else 1)
         actor = self._ray.remote(EngineActor).options(
-            num_gpus=each, num_cpus=1, max_restarts=-1, max_task_retries=ATTEMPTS
+            num_gpus=each,
+            num_cpus=1,
+            max_restarts=-1,
+            max_task_retries=ATTEMPTS,
+            # The next chunk fills the slots that the last replies of one leave empty.
+            max_concurrency=IN_FLIGHT,
         )
         made = [actor.remote(spec) for _ in range(count)]
         try:
@@ -187,6 +193,7 @@ class EngineActor:
     def __init__(self, spec: EngineSpec) -> None:
         self._engine = make_engine(spec)
         self._stream = ""
+        self._claiming = Lock()
 
     def ready(self) -> bool:
         """Once the engine is loaded."""
@@ -194,8 +201,9 @@ class EngineActor:
 
     def claim(self, stream: str) -> bool:
         """Whether nobody else has asked for this actor on behalf of a stream."""
-        free, self._stream = self._stream != stream, stream
-        return free
+        with self._claiming:
+            free, self._stream = self._stream != stream, stream
+            return free
 
     def generate(self, asked: Sequence[Asked]) -> list[Said]:
         """See `Engine`."""
@@ -427,8 +435,8 @@ def speak_chunk(work: Work, chunk: Chunk, engine: Any) -> Tally:
         ids = [chain.id for chain in chains]
         key = key_of(ids, chunk.level)
         folder = folder_of(work.corpus / TURNS, pair.cast.focal, pair.cast.partner)
-        if any(folder.glob(f"{key}.*.parquet")):
-            there += len(chains)  # written by this chunk, before its task was lost
+        if written := [p for path in folder.glob(f"{key}.*.parquet") if (p := part_at(path))]:
+            there += len(chains_in(written[0]))  # by this chunk, before its task was lost
             continue
         last = pair.legs[chunk.level].last
         waiting += [(pair.cast, chain, last) for chain in chains]

@@ -243,7 +243,7 @@ def _lacking(work: Work, level: int, number: int) -> Iterator[tuple[int, int, st
     cast = work.pairs[number].cast
     parts = [(part, *lineage(part)) for part in _parts(work, number)]
     if level == 0:
-        there = {chain for part, leg, _ in parts if leg == 0 for chain in _chains(part)}
+        there = {chain for part, leg, _ in parts if leg == 0 for chain in chains_in(part)}
         for at, seed in enumerate(work.seeds):
             for replicate in range(1, work.replies + 1):
                 if cast.chain_id(seed.id, replicate) not in there:
@@ -252,7 +252,7 @@ def _lacking(work: Work, level: int, number: int) -> Iterator[tuple[int, int, st
     gone_on: dict[str, set[str]] = {}
     for part, leg, parent in parts:
         if leg == level:
-            gone_on.setdefault(parent, set()).update(_chains(part))
+            gone_on.setdefault(parent, set()).update(chains_in(part))
     place = {seed.id: at for at, seed in enumerate(work.seeds)}
     for part, leg, _ in parts:
         if leg != level - 1:
@@ -265,7 +265,8 @@ def _lacking(work: Work, level: int, number: int) -> Iterator[tuple[int, int, st
                 yield place[seed_id], replicate, part.name
 
 
-def _chains(part: Part) -> list[str]:
+def chains_in(part: Part) -> list[str]:
+    """Ids of the chains of a part."""
     found: list[str] = read_part(part, ["chain"])["chain"].unique().to_pylist()
     return found
 
@@ -273,17 +274,18 @@ def _chains(part: Part) -> list[str]:
 def check_parts(work: Work, level: int, number: int, bad: Callable[[str], None]) -> None:
     """Set aside, and name, what cannot be used of a pair's leg."""
     here = _parts(work, number)
-    names = {part.name for part in here}
+    whole = {part.name: intact(part) for part in here}
+    names = {name for name, is_whole in whole.items() if is_whole}
     seen: set[str] = set()
     for part in here:
         wrong = ""
-        if not intact(part):
+        if not whole[part.name]:
             wrong = "corrupt, its bytes have not the hash of its name"
         else:
             leg, parent = lineage(part)
             if leg != level:
                 continue
-            chains = _chains(part)
+            chains = chains_in(part)
             if leg and parent not in names:
                 wrong = "it goes on from a part that is lost"
             elif not seen.isdisjoint(chains):

@@ -107,6 +107,8 @@ def grow(
         run.grow(list(works.values()))
         run.close()
         lacking = sum(run.lacking(work) for work in works.values())
+        for work in works.values():  # parts may have been set aside just now
+            write_manifest(work.corpus, read_manifest(work.corpus))
     corpora = {behaviour: work.corpus for behaviour, work in works.items()}
     seconds = time.monotonic() - start
     return Grown(checked, corpora, run.made, seconds, run.engines.started, lacking)

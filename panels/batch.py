@@ -157,7 +157,7 @@ def speak(engine: Engine, waiting: Sequence[tuple[Cast, Chain, int]]) -> Spoken:
                 going.append((cast, chain, last))
         if not going:
             break
-        answers = engine.generate([_ask(cast, chain) for cast, chain, _ in going])
+        answers = engine.generate([ask(cast, chain) for cast, chain, _ in going])
         current = []
         for (cast, chain, last), said in zip(going, answers, strict=True):
             generations += 1
@@ -172,7 +172,8 @@ def speak(engine: Engine, waiting: Sequence[tuple[Cast, Chain, int]]) -> Spoken:
     return Spoken(whole, failed, generations, tokens)
 
 
-def _ask(cast: Cast, chain: Chain) -> Asked:
+def ask(cast: Cast, chain: Chain) -> Asked:
+    """What the next speaker of a chain is asked: the conversation seen from its seat."""
     index = len(chain.turns) + 1
     speaker = cast.speaker(index)
     seat = (index - 1) % len(cast.speakers)

@@ -224,8 +224,8 @@ def write_whole(target: Path, data: Any) -> None:
 
 def set_aside(corpus: Path, part: Part) -> Path:
     """Move a part to `corrupt/`, where nothing reads it."""
-    target = corpus / CORRUPT / "__".join(part.path.relative_to(corpus).parts)
-    target.parent.mkdir(exist_ok=True)
+    target = corpus / CORRUPT / part.path.relative_to(corpus)
+    target.parent.mkdir(parents=True, exist_ok=True)
     part.path.replace(target)
     return target
 

@@ -191,7 +191,9 @@ def grown(old: Manifest, new: Manifest, corpus: Path) -> Manifest:
             "checkpoints": {**new.checkpoints, **old.checkpoints},
             "partners": {**old.partners, **_with_seeds(old.partners, new.partners)},
             "seeds": {**old.seeds, **new.seeds},
-            "asked": _more(old.asked, new.asked),
+            "asked": _more(old.asked, new.asked, corpus),
+            "bank": new.bank or old.bank,  # live partners have none
+            "bank_sha256": new.bank_sha256 or old.bank_sha256,
             "behaviours": list(dict.fromkeys([*old.behaviours, *new.behaviours])),
             "files": old.files,
             "generated": old.generated,
@@ -215,6 +217,7 @@ def _with_seeds(
 def _more(
     old: Mapping[str, Mapping[str, tuple[int, int]]],
     new: Mapping[str, Mapping[str, tuple[int, int]]],
+    corpus: Path,
 ) -> dict[str, dict[str, tuple[int, int]]]:
     """For every pair the larger grid; tiers nest, so that the smaller one is part of it."""
     found = {focal: dict(pairs) for focal, pairs in old.items()}
@@ -222,6 +225,12 @@ def _more(
         mine = found.setdefault(focal, {})
         for partner, (n, r) in pairs.items():
             n0, r0 = mine.get(partner, (0, 0))
+            if (n - n0) * (r - r0) < 0:
+                raise PanelistError(
+                    f"{corpus}, tier: {n0} seeds x {r0} replies of {focal} to {partner} are asked "
+                    f"for already, and now {n} x {r}; one has to be part of the other. Take "
+                    f"{max(n, n0)}x{max(r, r0)}, or name another folder with -o"
+                )
             mine[partner] = (max(n, n0), max(r, r0))
     return found
 

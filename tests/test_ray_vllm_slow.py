@@ -37,7 +37,7 @@ def test_base_and_adapter_speak_on_one_engine(tmp_path: Path) -> None:
     said = {
         "name": "on-vllm",
         "kind": "factorial",
-        "tier": "4x2",
+        "tier": "8x2",
         "checkpoints": rows,
         "sampling": {"max_tokens": 48},
     }
@@ -45,7 +45,7 @@ def test_base_and_adapter_speak_on_one_engine(tmp_path: Path) -> None:
     design = read_design(path)
     lines: list[str] = []
     first = grow(design, path, tmp_path / "out", Options(), say=lines.append)
-    assert (first.lacking, first.engines, first.made.chains) == (0, 1, 2 * 4 * 4 * 2)
+    assert (first.lacking, first.engines, first.made.chains) == (0, 1, 2 * 8 * 4 * 2)
     assert lines == ["panelist: loading vllm/embedded, vllm/embedded:hedged"]
     again = grow(design, path, tmp_path / "out", Options(), say=lines.append)
     assert (again.lacking, again.engines, again.made.generations) == (0, 0, 0)
@@ -55,8 +55,8 @@ def test_base_and_adapter_speak_on_one_engine(tmp_path: Path) -> None:
     assert runtimes["plain"]["weights_sha256"] != runtimes["hedged"]["weights_sha256"]
     score_corpus(corpus, workers=1)
     _, table = read_replies([corpus])
-    assert table.groupby("focal").size().to_dict() == {"hedged": 32, "plain": 32}
+    assert table.groupby("focal").size().to_dict() == {"hedged": 64, "plain": 64}
     assert table["words"].mean() > 10
-    # The planted recipe shows through the adapter.
-    rate = table.groupby("focal")["hedging_cues"].sum() / table.groupby("focal")["words"].sum()
-    assert rate["hedged"] > rate["plain"]
+    # The planted recipe shows through the adapter, and the base is left as it is.
+    share = table.groupby("focal")["hedging"].mean()
+    assert share["hedged"] > share["plain"] + 0.1
