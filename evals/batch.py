@@ -13,12 +13,14 @@ import os
 import pickle
 import socket
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 from uuid import uuid4
 
+import panelist
 from panelist.evals.batch_plan import Chunk, Work, chains_in, missing
 from panelist.panels.batch import Asked, Cast, Said, speak
 from panelist.panels.batch_engines import EngineSpec, make_engine
@@ -94,12 +96,15 @@ def cluster(address: str | None) -> Iterator[None]:
     try:
         if not there:
             _reach(address or "")
-            ray.init(
-                address=address or "local",  # without one, Ray joins any cluster that it finds
-                log_to_driver=False,
-                logging_level="error",
-                **({} if address else local),
-            )
+            # Workers look for modules first where the driver stood when it called this: in a
+            # checkout there lies a folder called panelist, which is not the whole package.
+            with chdir(Path(panelist.__file__).parents[1]):
+                ray.init(
+                    address=address or "local",  # without one, Ray joins any cluster that it finds
+                    log_to_driver=False,
+                    logging_level="error",
+                    **({} if address else local),
+                )
     except Exception as ex:  # where it takes too long, Ray raises just that
         where = f"--address {address}: no Ray cluster there" if address else "Ray cannot start here"
         raise PanelistError(f"{where} ({ex})") from ex
@@ -172,7 +177,7 @@ class Engines:
             # The next chunk fills the slots that the last replies of one leave empty.
             max_concurrency=IN_FLIGHT,
         )
-        made = [actor.remote(spec) for _ in range(count)]
+        made = [actor.remote(spec, Path.cwd()) for _ in range(count)]
         try:
             self._ray.get([one.ready.remote() for one in made])
         except self._ray.exceptions.RayError as ex:
@@ -190,7 +195,10 @@ class Engines:
 class EngineActor:
     """An engine in a process of its own."""
 
-    def __init__(self, spec: EngineSpec) -> None:
+    def __init__(self, spec: EngineSpec, folder: Path) -> None:
+        """Load the engine; relative paths of weights start from a folder, where it exists here."""
+        with suppress(OSError):
+            os.chdir(folder)
         self._engine = make_engine(spec)
         self._stream = ""
         self._claiming = Lock()

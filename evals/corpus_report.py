@@ -10,12 +10,9 @@ from panelist.evals.units import Plan
 from panelist.leaderboard.card import Card, make_card
 from panelist.leaderboard.report import Report
 from panelist.panels.errors import PanelistError
-from panelist.panels.manifest import NAME, Manifest, read_manifest, record_in
+from panelist.panels.manifest import Manifest, corpora_in, read_manifest, record_in
 from panelist.scorers.corpus_table import Corpus
 from panelist.scorers.detectors import detector
-
-OPENINGS = "openings"
-"""Folder of the corpus that a bank of openings was frozen of: turns that reply to nobody."""
 
 
 def find_corpora(paths: Sequence[Path]) -> list[Path]:
@@ -26,8 +23,7 @@ def find_corpora(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        inside = sorted(at.parent for at in path.glob(f"*/{NAME}") if at.parent.name != OPENINGS)
-        here = [path] if (path / NAME).exists() else inside
+        here = corpora_in(path)
         if not here:
             raise PanelistError(
                 f"{path}: no corpus there; give a folder made by `panelist run DESIGN --engine "

@@ -27,7 +27,15 @@ from panelist.panels.bank import BANKS, Bank, read_bank, write_bank
 from panelist.panels.cast import SELF, cast_partners
 from panelist.panels.corpus import TURNS, alone, parts, read_part, sweep, turns_of
 from panelist.panels.errors import PanelistError
-from panelist.panels.manifest import IMPORT, NAME, Manifest, grown, read_manifest, write_manifest
+from panelist.panels.manifest import (
+    IMPORT,
+    NAME,
+    OPENINGS,
+    Manifest,
+    grown,
+    read_manifest,
+    write_manifest,
+)
 from panelist.panels.partner import Partner
 from panelist.panels.protocol import BENCHMARK, SAMPLING, prompt_sha256
 from panelist.panels.tier import Tier, find_tier
@@ -196,7 +204,7 @@ class Growth:
         if path.exists():
             return read_bank(path)
         own = Partner(SELF, "self")
-        work = self._make(self.output / "openings", (own,), None, replace(tier, replies=1), 1)
+        work = self._make(self.output / OPENINGS, (own,), None, replace(tier, replies=1), 1)
         made = generate([work], self.engines, self._bar, _any, self._told, then=work.engines)
         self.made = self.made.plus(made[0])
         if lacking := self.lacking(work):

@@ -24,6 +24,9 @@ FORMAT = 1
 
 NAME = "manifest.json"
 
+OPENINGS = "openings"
+"""Folder of the corpus that a bank of openings was frozen of: turns that reply to nobody."""
+
 IMPORT = "import"
 """Kind of the design that a corpus of imported logs says it is made by."""
 
@@ -81,6 +84,13 @@ class Manifest:
         said = asdict(self) | {"design": {}, "files": {}, "generated": []}
         digest = sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
         return f"{self.design.get('name', 'corpus')}-{digest[:12]}"
+
+
+def corpora_in(path: Path) -> list[Path]:
+    """The corpora at a path: itself, or those that lie in it; none where it is something else."""
+    if (path / NAME).exists():
+        return [path]
+    return sorted(at.parent for at in path.glob(f"*/{NAME}") if at.parent.name != OPENINGS)
 
 
 def read_manifest(corpus: Path) -> Manifest:
