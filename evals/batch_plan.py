@@ -31,7 +31,8 @@ from panelist.panels.corpus import (
 )
 from panelist.panels.grid import speakers, usable_seeds
 from panelist.panels.partner import Partner
-from panelist.panels.protocol import BENCHMARK, SAMPLING
+from panelist.panels.protocol import BENCHMARK
+from panelist.panels.sampling import SAMPLING
 from panelist.panels.seed import Seed, shipped_seeds
 from panelist.panels.tier import Tier
 

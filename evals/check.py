@@ -13,7 +13,7 @@ from panelist.evals.design import Design, Detect
 from panelist.evals.units import Plan
 from panelist.panels.checkpoint import Checkpoint
 from panelist.panels.errors import PanelistError
-from panelist.panels.protocol import SAMPLING
+from panelist.panels.sampling import SAMPLING
 from panelist.panels.spending import LOCAL
 
 NEEDS = {

@@ -37,7 +37,8 @@ from panelist.panels.manifest import (
     write_manifest,
 )
 from panelist.panels.partner import Partner
-from panelist.panels.protocol import BENCHMARK, SAMPLING, prompt_sha256
+from panelist.panels.protocol import BENCHMARK, prompt_sha256
+from panelist.panels.sampling import SAMPLING
 from panelist.panels.tier import Tier, find_tier
 from panelist.scorers.reply_status import reply_status
 

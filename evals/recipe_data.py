@@ -22,7 +22,7 @@ from panelist.panels.bank import DEFAULT, find_bank
 from panelist.panels.chain import Turn, sampling_seed
 from panelist.panels.checkpoint import EMBEDDED
 from panelist.panels.conversation import view
-from panelist.panels.protocol import SAMPLING
+from panelist.panels.sampling import SAMPLING
 from panelist.panels.seed import Seed, nested, shipped_seeds
 
 SEEDS, OPENINGS, SAMPLES = 150, 1, 3

@@ -40,12 +40,12 @@ from panelist.panels.partner import FOCAL, Partner
 from panelist.panels.protocol import (
     QUESTION,
     SAID,
-    SAMPLING,
     SPEAK_FIRST,
     SYSTEM_PROMPT,
 )
 from panelist.panels.reasoning import split_reasoning
 from panelist.panels.rehearsal import offline
+from panelist.panels.sampling import SAMPLING
 from panelist.panels.spending import guarded
 
 

@@ -4,11 +4,11 @@ from logging import getLogger
 
 from inspect_ai.dataset import MemoryDataset, Sample
 
-from panelist.panels.bank import DEFAULT, Bank, find_bank
-from panelist.panels.errors import PanelistError
+from panelist.panels.bank import Bank
+from panelist.panels.coverage import covered_seeds
 from panelist.panels.partner import FOCAL, Partner
 from panelist.panels.protocol import BENCHMARK
-from panelist.panels.seed import Seed, nested
+from panelist.panels.seed import Seed
 from panelist.panels.tier import Tier
 
 logger = getLogger(__name__)
@@ -58,20 +58,14 @@ def usable_seeds(seeds: tuple[Seed, ...], bank: Bank | None, tier: Tier) -> tupl
     Raises:
         PanelistError: no seed is covered by the bank.
     """
-    # Seeds of the default bank come first in a live run too, so that it meets the same seeds.
-    first = bank or find_bank(DEFAULT)
-    usable = nested(tuple(s for s in seeds if first.covers(s.id)))
-    if bank is None:
-        usable += nested(tuple(s for s in seeds if not first.covers(s.id)))
-    if not usable:
-        raise PanelistError("the bank covers none of the seeds; was it made for other seeds?")
+    usable = covered_seeds(seeds, bank, tier)
     planned = tier.seeds or len(seeds)
     if len(usable) < planned:
         logger.warning(
             f"tier {tier.name} takes {planned} seeds, but the partner bank covers "
             f"{len(usable)}; running those"
         )
-    return usable[: tier.seeds]
+    return usable
 
 
 def speakers(partner: Partner, focal: str) -> list[dict[str, str | None]]:

@@ -1,8 +1,7 @@
 """The protocol: the words and settings that make two runs comparable, and their version."""
 
+from collections.abc import Mapping
 from hashlib import sha256
-
-from inspect_ai.model import GenerateConfig
 
 BENCHMARK = "1.0"
 """Version of the benchmark. Replies are compared only within a version; it changes with the
@@ -19,8 +18,8 @@ QUESTION = "Question for the panel: {question}"
 SPEAK_FIRST = "You speak first."
 SAID = "{who} said: {text}"
 
-SAMPLING = GenerateConfig(temperature=0.7, top_p=0.95, max_tokens=384)
-"""Sampling settings of the benchmark, for focal and partner alike, unless the user gives others."""
+SETTINGS: Mapping[str, float] = {"temperature": 0.7, "top_p": 0.95, "max_tokens": 384}
+"""Sampling settings of the benchmark, as plain numbers (`panels.sampling` for Inspect)."""
 
 
 def prompt_sha256() -> str:

@@ -9,8 +9,9 @@ from inspect_ai.model import Model
 from panelist.panels.bank import Bank
 from panelist.panels.checkpoint import Checkpoint
 from panelist.panels.partner import Partner
-from panelist.panels.protocol import BENCHMARK, SAMPLING, SYSTEM_PROMPT, prompt_sha256
+from panelist.panels.protocol import BENCHMARK, SYSTEM_PROMPT, prompt_sha256
 from panelist.panels.runtime import runtime_of
+from panelist.panels.sampling import SAMPLING
 from panelist.panels.tier import Tier
 
 FIELDS = (

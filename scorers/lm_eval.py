@@ -22,8 +22,8 @@ from panelist.analysis.errors import AnalysisError
 from panelist.analysis.table import check_table
 from panelist.panels.chain import Turn
 from panelist.panels.errors import PanelistError
-from panelist.panels.protocol import SAMPLING
 from panelist.panels.reasoning import split_reasoning
+from panelist.panels.sampling import SAMPLING
 from panelist.scorers.behaviour import SCORERS, VALUES, outcome, score_turns
 from panelist.scorers.detector import Behaviour, Detector
 from panelist.scorers.detectors import detector as named

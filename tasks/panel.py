@@ -11,8 +11,9 @@ from panelist.panels.checkpoint import EMBEDDED
 from panelist.panels.conversation import check_turns, converse
 from panelist.panels.errors import PanelistError
 from panelist.panels.grid import grid
-from panelist.panels.protocol import BENCHMARK, SAMPLING
+from panelist.panels.protocol import BENCHMARK
 from panelist.panels.record import run_record
+from panelist.panels.sampling import SAMPLING
 from panelist.panels.seed import shipped_seeds
 from panelist.panels.tier import find_tier
 from panelist.scorers.behaviour import SCORERS

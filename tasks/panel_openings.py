@@ -11,8 +11,9 @@ from panelist.panels.cast import SELF, focal_checkpoint, focal_model
 from panelist.panels.conversation import converse
 from panelist.panels.grid import grid
 from panelist.panels.partner import Partner
-from panelist.panels.protocol import BENCHMARK, SAMPLING
+from panelist.panels.protocol import BENCHMARK
 from panelist.panels.record import run_record
+from panelist.panels.sampling import SAMPLING
 from panelist.panels.seed import shipped_seeds
 from panelist.panels.tier import find_tier
 from panelist.tasks.panel import base_seed_of

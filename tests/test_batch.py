@@ -20,8 +20,8 @@ from panelist.panels.cast import cast_partners
 from panelist.panels.chain import CHAIN_KEY, Chain, chain_id, sampling_seed
 from panelist.panels.checkpoint import Checkpoint, shipped_checkpoints
 from panelist.panels.conversation import view
-from panelist.panels.protocol import SAMPLING
 from panelist.panels.rehearsal import rehearse
+from panelist.panels.sampling import SAMPLING
 from panelist.panels.tier import Tier
 from panelist.tasks.panel_hedging import panel_hedging
 
