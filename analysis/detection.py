@@ -134,6 +134,12 @@ def _indices(sums: Floats) -> Floats:
     return np.stack([h / n1, f / n0, zh - zf, -(zh + zf) / 2])
 
 
+def d_prime(sums: Floats) -> Floats:
+    """d' from sums (4, ...): hits, planted turns, false alarms, clean twins."""
+    found: Floats = _indices(sums)[2]
+    return found
+
+
 def _rate(v: Interval, seeds: int, level: float) -> Interval:
     from statsmodels.stats.proportion import proportion_confint
 

@@ -115,8 +115,13 @@ def class_means(distances: Floats, classes: Mapping[str, NDArray[np.bool_]]) -> 
     return {k: float(distances[m].mean()) for k, m in classes.items() if m.any()}
 
 
-def diversity(profiles: Profiles, *, level: float = 0.95) -> Diversity | NotIdentified:
+def diversity(
+    profiles: Profiles, *, level: float = 0.95, leave_out: bool = True
+) -> Diversity | NotIdentified:
     """Pair classes A, B, C, components and A - B for these checkpoints.
+
+    Without `leave_out` the sensitivity to single families and recipes is not computed, which takes
+    most of the time where there are hundreds of checkpoints.
 
     Intervals are jackknife-t over seeds: the checkpoints are fixed, the seeds are the sample.
     Returns NotIdentified under 20 seeds or two checkpoints; a quantity whose pair class is empty is
@@ -143,7 +148,7 @@ def diversity(profiles: Profiles, *, level: float = 0.95) -> Diversity | NotIden
         n_pairs={k: int(m.sum()) for k, m in classes.items()},
         quantities=quantities,
         rho=_rho(full, left, level),
-        leave_out=_leave_out(profiles, level),
+        leave_out=_leave_out(profiles, level) if leave_out else {},
         level=level,
     )
 

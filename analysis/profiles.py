@@ -89,21 +89,15 @@ class Profiles:
     ) -> Profiles:
         """Profiles from ``{behaviour: {focal: Cells}}`` as `cells_by_focal` gives them.
 
-        Every focal is averaged over the partners that all of them met, on the seeds complete for
-        all. `labels` maps a focal to its ``family``, ``recipe`` and ``base``.
+        Every focal is averaged over the partners that all of them met with that behaviour, on the
+        seeds complete for all. `labels` maps a focal to its ``family``, ``recipe`` and ``base``.
         """
         if not cells or not all(cells.values()):
             raise AnalysisError("cells is empty; give one behaviour and two focals or more")
         names = list(next(iter(cells.values())))
         if any(set(per) != set(names) for per in cells.values()):
             raise AnalysisError("every behaviour needs the same focals")
-        every = [c for per in cells.values() for c in per.values()]
-        shared = [p for p in every[0].partners if all(p in c.partners for c in every)]
-        if not shared:
-            raise AnalysisError("no partner was met by every focal; profiles need a common bank")
-        reduced = {
-            b: {f: c.select(shared).common() for f, c in per.items()} for b, per in cells.items()
-        }
+        reduced = {b: _shared(per) for b, per in cells.items()}
         seeds: set[Any] = set.intersection(
             *(set(c.seeds) for per in reduced.values() for c in per.values())
         )
@@ -147,6 +141,15 @@ class Profiles:
             recipe=of(self.recipe),
             base=of(self.base),
         )
+
+
+def _shared(per: Mapping[str, Cells]) -> dict[str, Cells]:
+    """The focals' cells with the partners that all of them met."""
+    first = next(iter(per.values()))
+    shared = [p for p in first.partners if all(p in c.partners for c in per.values())]
+    if not shared:
+        raise AnalysisError("no partner was met by every focal; profiles need a common bank")
+    return {f: c.select(shared).common() for f, c in per.items()}
 
 
 def within_seed_sd(values: Floats) -> Floats:

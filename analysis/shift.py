@@ -220,9 +220,7 @@ def shift(
     n, k = d.shape
     m = d.mean(axis=0)
     v = noise_variance(d)
-    u = d - d.mean(axis=1, keepdims=True)
-    low, high = quadratic_interval(u.mean(axis=0), np.cov(u, rowvar=False) / n, level)
-    tau2 = Interval(tau2_estimate(d), low / (k - 1), high / (k - 1), level)
+    tau2 = _tau2(d, level)
     f, df, p = hotelling(d)
     shrunken = shrink(m, v)
     own = c.partners.index(c.focal) if c.focal in c.partners else None
@@ -245,6 +243,26 @@ def shift(
         pairs=log_ratios(c, level=level, seed=seed),
         level=level,
     )
+
+
+def brief_shift(
+    values: Cells | ArrayLike, *, level: float = 0.95
+) -> tuple[Interval | NotIdentified, float] | NotIdentified:
+    """Relative SD and omnibus p alone, as `shift` has them: for boards of many checkpoints."""
+    check_level(level)
+    c = as_cells(values).common()
+    refusal = identified(c)
+    if refusal:
+        return refusal
+    d = c.matrix()
+    return relative_sd(_tau2(d, level), float(d.mean())), hotelling(d)[2]
+
+
+def _tau2(d: Floats, level: float) -> Interval:
+    n, k = d.shape
+    u = d - d.mean(axis=1, keepdims=True)
+    low, high = quadratic_interval(u.mean(axis=0), np.cov(u, rowvar=False) / n, level)
+    return Interval(tau2_estimate(d), low / (k - 1), high / (k - 1), level)
 
 
 def relative_sd(tau2: Interval, mean: float) -> Interval | NotIdentified:
