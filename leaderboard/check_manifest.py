@@ -1,0 +1,356 @@
+"""What a manifest and a run record say: in shape, of this benchmark, by somebody who may say it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from panelist.leaderboard.check_json import Each, Flag, Keys, Number, Text, texts
+from panelist.leaderboard.faults import Fault, shown
+from panelist.leaderboard.submission import (
+    ATTESTATIONS,
+    FORMAT,
+    LICENCES,
+    MANIFEST,
+    RUN,
+    TRANSCRIPTS,
+)
+from panelist.leaderboard.weights import CLOSED
+from panelist.panels.bank import BANKS, find_bank
+from panelist.panels.checkpoint import Checkpoint, read_checkpoints, shipped_checkpoints
+from panelist.panels.coverage import covered_seeds
+from panelist.panels.protocol import BENCHMARK, SETTINGS, prompt_sha256
+from panelist.panels.seed import shipped_seeds
+from panelist.panels.tier import TIERS
+
+OLDEST = (0, 1, 0)
+"""Version of panelist whose runs are still taken."""
+
+FREE = frozenset({"hardware", "error", "licence", "dtype", "quantization"})
+"""Fields in prose."""
+
+AHEAD = timedelta(minutes=10)
+"""How far a clock may be off."""
+
+_FILE = {"bytes": Number(), "sha256": Text(64)}
+
+_SHAPE = Keys(
+    {
+        "format": Number(),
+        "benchmark": Text(20),
+        "prompt_sha256": Text(64),
+        "package": Keys({"version": Text(40), "git": Text(40, null=True), "dirty": Flag()}),
+        "checkpoint": Keys(
+            {
+                "name": Text(96),
+                "family": Text(96),
+                "base": Text(),
+                "recipe": Text(96),
+                "model": Text(),
+                "weights": Keys({"kind": Text(20), "value": Text()}),
+            }
+        ),
+        "runtime": Keys(
+            {
+                "engine": Text(40),
+                **{
+                    name: Text(null=True)
+                    for name in (
+                        "engine_version",
+                        "dtype",
+                        "quantization",
+                        "weights_sha256",
+                        "chat_template_sha256",
+                    )
+                },
+            }
+        ),
+        "hardware": Text(),
+        "sampling": Keys(
+            {
+                "temperature": Number(whole=False),
+                "top_p": Number(whole=False),
+                "max_tokens": Number(),
+                "top_k": Number(null=True),
+            },
+            frozenset({"top_k"}),
+        ),
+        "base_seed": Number(null=True),
+        "panels": Each(
+            Keys(
+                {
+                    "bank": Text(40),
+                    "bank_sha256": Text(64),
+                    "tier": Text(20),
+                    "seeds": Number(),
+                    "replies": Number(),
+                    "chains": Number(),
+                    "failed": Number(),
+                }
+            ),
+            dict,
+            8,
+        ),
+        "submitter": Text(96),
+        "source": Text(500),
+        "licence": Text(40),
+        "attestations": Keys(dict.fromkeys(ATTESTATIONS, Flag())),
+        "files": Keys({RUN: Keys(_FILE), TRANSCRIPTS: Keys(_FILE | {"rows": Number()})}),
+    }
+)
+
+_RUN = Keys(
+    {
+        "runs": Each(
+            Keys(
+                {
+                    "id": Text(),
+                    "panel": Text(20),
+                    "started": Text(40),
+                    "completed": Text(40, null=True),
+                    "status": Text(20),
+                }
+            ),
+            list,
+            8,
+        ),
+        "failed": Each(
+            Keys(
+                {
+                    "panel": Text(20),
+                    "partner": Text(96),
+                    "seed": Text(96),
+                    "replicate": Number(),
+                    "error": Text(320),
+                }
+            ),
+            list,
+        ),
+        "output_tokens": Number(null=True),
+    }
+)
+
+SHAPES = {MANIFEST: _SHAPE, RUN: _RUN}
+
+_SECRETS = re.compile(
+    r"\bhf_[A-Za-z0-9]{20,}|\bsk-[A-Za-z0-9_-]{20,}|\bAKIA[A-Z0-9]{16}\b|\bghp_[A-Za-z0-9]{30,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+)
+_PERSONAL = re.compile(
+    r"/home/\w+|/Users/\w+|[A-Za-z]:\\Users\\|[\w.+-]+@[\w-]+\.[A-Za-z]{2,}", re.ASCII
+)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+
+
+def secret(text: str) -> bool:
+    """Whether a text holds what looks like a key or token."""
+    return _SECRETS.search(text) is not None
+
+
+@lru_cache(maxsize=8)
+def known_checkpoints(registry: Path | None) -> Mapping[str, Checkpoint]:
+    """Checkpoints by name: those of the package, and those of a board's registry.
+
+    Raises:
+        PanelistError: the registry cannot be read.
+    """
+    more = read_checkpoints(registry) if registry else ()
+    return {row.name: row for row in (*shipped_checkpoints(), *more)}
+
+
+def check_manifest(said: Any, registry: Path | None) -> Iterator[Fault]:
+    """What a manifest of the right shape says that is not so."""
+
+    def fault(code: str, field: str, got: Any, expected: str = "", mend: str = "") -> Fault:
+        return Fault(code, MANIFEST, field, None, shown(got), expected, mend)
+
+    again = "Run it again with this version of panelist"
+    if said["format"] != FORMAT:
+        yield fault("unknown-format", "format", said["format"], str(FORMAT))
+    if said["benchmark"] != BENCHMARK:
+        yield fault("unknown-benchmark", "benchmark", said["benchmark"], BENCHMARK, again)
+    if said["prompt_sha256"] != prompt_sha256():
+        yield fault("prompt-changed", "prompt_sha256", said["prompt_sha256"], "", again)
+    package = said["package"]
+    version = re.match(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", package["version"])
+    if not version or tuple(map(int, version.groups())) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        yield fault("package-too-old", "package.version", package["version"], oldest, again)
+    if package["dirty"]:
+        yield fault("dirty-package", "package.dirty", True, "", "Commit, or install a release")
+    if package["git"] is not None and not re.fullmatch("[0-9a-f]{40}", package["git"]):
+        yield fault("revision-not-pinned", "package.git", package["git"], "40 hexadecimal digits")
+    yield from _checkpoint(said, registry)
+    for field in ("submitter",):
+        yield from _named(field, said[field])
+    if said["source"] and not _is_plain_url(said["source"]):
+        yield fault("bad-url", "source", said["source"], "https://host/path")
+    if said["licence"] not in LICENCES:
+        yield fault("licence", "licence", said["licence"], " or ".join(LICENCES))
+    for name in ATTESTATIONS:
+        if said["attestations"][name] is not True:
+            yield fault("attestation", f"attestations.{name}", False, "true", "Add --attest")
+    yield from _sampling(said)
+    if not said["panels"]:
+        yield fault("unknown-panel", "panels", said["panels"], "one or more panels")
+    for name, panel in said["panels"].items():
+        yield from _panel(name, panel)
+
+
+def _named(field: str, value: str) -> Iterator[Fault]:
+    if not value.isascii():
+        mend = "Letters that look alike are different names: use a to z"
+        yield Fault("not-ascii-id", MANIFEST, field, None, shown(value), "ASCII", mend)
+    elif not _NAME.fullmatch(value):
+        yield Fault("bad-name", MANIFEST, field, None, shown(value), _NAME.pattern)
+
+
+def _checkpoint(said: Any, registry: Path | None) -> Iterator[Fault]:
+    own = said["checkpoint"]
+    faults = list(_named("checkpoint.name", own["name"]))
+    yield from faults
+    row = known_checkpoints(registry).get(own["name"])
+    if not faults and row is None:
+        yield Fault(
+            "unregistered-checkpoint",
+            MANIFEST,
+            "checkpoint.name",
+            None,
+            shown(own["name"]),
+            "a registered name (`panelist checkpoints`)",
+            "Ask the board's maintainers for a row in its checkpoints.yaml, with the model's card",
+        )
+    if row is not None:
+        for field in ("family", "base", "recipe"):
+            if own[field] != getattr(row, field):
+                mend = "Labels come from the registry; correct it there if it is wrong"
+                yield Fault("wrong-label", MANIFEST, f"checkpoint.{field}", None, shown(own[field]),
+                            getattr(row, field), mend)  # fmt: skip
+    provider, slash, tail = own["model"].partition("/")
+    if not (slash and tail and re.fullmatch(r"[\x21-\x7e]+", own["model"])):
+        yield Fault("bad-model", MANIFEST, "checkpoint.model", None, shown(own["model"]))
+    elif said["runtime"]["engine"] != provider:
+        yield Fault("engine-mismatch", MANIFEST, "runtime.engine", None,
+                    shown(said["runtime"]["engine"]), shown(provider))  # fmt: skip
+    yield from _weights(own["weights"], provider)
+
+
+def _weights(weights: Mapping[str, str], provider: str) -> Iterator[Fault]:
+    field = "checkpoint.weights.value"
+    kinds = ("api",) if provider in CLOSED else ("revision", "sha256")
+    if weights["kind"] not in kinds:
+        yield Fault("weights-kind", MANIFEST, "checkpoint.weights.kind", None,
+                    shown(weights["kind"]), " or ".join(kinds))  # fmt: skip
+        return
+    patterns = {"revision": "[0-9a-f]{40}", "sha256": "[0-9a-f]{64}", "api": r"[\x21-\x7e]{1,200}"}
+    if not re.fullmatch(patterns[weights["kind"]], weights["value"]):
+        mend = "Name the commit of the weights with --revision; a branch such as main moves"
+        yield Fault("revision-not-pinned", MANIFEST, field, None, shown(weights["value"]),
+                    patterns[weights["kind"]], mend)  # fmt: skip
+
+
+def _is_plain_url(text: str) -> bool:
+    if not re.fullmatch(r"https://[\x21-\x7e]+", text) or re.search(r"[<>\"'\\`{}|^]", text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and "@" not in parts.netloc and parts.port is None
+    except ValueError:
+        return False
+
+
+def _sampling(said: Any) -> Iterator[Fault]:
+    sampling = said["sampling"]
+    for name in ("temperature", "top_p"):
+        if sampling[name] != SETTINGS[name]:
+            yield Fault("sampling-off-protocol", MANIFEST, f"sampling.{name}", None,
+                        shown(sampling[name]), str(SETTINGS[name]))  # fmt: skip
+    if sampling["max_tokens"] < SETTINGS["max_tokens"]:
+        yield Fault("sampling-off-protocol", MANIFEST, "sampling.max_tokens", None,
+                    shown(sampling["max_tokens"]), f"{SETTINGS['max_tokens']} or more")  # fmt: skip
+    if sampling.get("top_k") is not None:
+        yield Fault("sampling-off-protocol", MANIFEST, "sampling.top_k", None,
+                    shown(sampling["top_k"]), "none")  # fmt: skip
+    if said["base_seed"] not in (0, None):
+        mend = "Run it with --seed 0: whoever may choose the seed may choose the result"
+        yield Fault(
+            "base-seed-off", MANIFEST, "base_seed", None, shown(said["base_seed"]), "0", mend
+        )
+
+
+def _panel(name: str, said: Mapping[str, Any]) -> Iterator[Fault]:
+    def fault(code: str, field: str, expected: Any) -> Fault:
+        where = f"panels.{name}.{field}"
+        return Fault(code, MANIFEST, where, None, shown(said[field]), str(expected))
+
+    if name not in BANKS:
+        field = f"panels.{shown(name)}"
+        yield Fault("unknown-panel", MANIFEST, field, None, shown(name), " or ".join(BANKS))
+        return
+    bank = find_bank(BANKS[name])
+    if (said["bank"], said["bank_sha256"]) != (bank.version, bank.sha256):
+        field = "bank" if said["bank"] != bank.version else "bank_sha256"
+        yield fault("wrong-bank", field, bank.version if field == "bank" else bank.sha256)
+        return
+    if said["tier"] not in TIERS:
+        yield fault("wrong-tier", "tier", " or ".join(TIERS))
+        return
+    tier = TIERS[said["tier"]]
+    seeds = len(covered_seeds(shipped_seeds(), bank, tier))
+    counts = {"seeds": seeds, "replies": tier.replies}
+    counts["chains"] = seeds * tier.replies * len(bank.partners)
+    for field, count in counts.items():
+        if said[field] != count:
+            yield fault("counts-mismatch", field, count)
+    if not 0 <= said["failed"] <= counts["chains"]:
+        yield fault("counts-mismatch", "failed", f"0 to {counts['chains']}")
+
+
+def check_run(run: Any, manifest: Any, now: datetime | None) -> Iterator[Fault]:
+    """What a run record of the right shape says that is not so."""
+    panels = [one["panel"] for one in run["runs"]]
+    if sorted(panels) != sorted(manifest["panels"]):
+        yield Fault("runs-mismatch", RUN, "runs", None, shown(panels),
+                    ", ".join(sorted(manifest["panels"])))  # fmt: skip
+    for number, one in enumerate(run["runs"]):
+        started, faults = _time(one["started"], f"runs.{number}.started", now)
+        yield from faults
+        if one["completed"] is None:
+            continue
+        completed, faults = _time(one["completed"], f"runs.{number}.completed", now)
+        yield from faults
+        if started and completed and completed < started:
+            yield Fault("time-not-monotone", RUN, f"runs.{number}.completed", None,
+                        shown(one["completed"]), f"after {one['started']}")  # fmt: skip
+    keys = [(f["panel"], f["partner"], f["seed"], f["replicate"]) for f in run["failed"]]
+    if keys != sorted(set(keys)):
+        yield Fault("rows-not-sorted", RUN, "failed", mend="Each failed chain once, in order")
+    for name, panel in manifest["panels"].items():
+        listed = sum(key[0] == name for key in keys)
+        if listed != panel["failed"]:
+            yield Fault("counts-mismatch", RUN, "failed", None, f"{listed} of {name}",
+                        str(panel["failed"]))  # fmt: skip
+
+
+def _time(text: str, field: str, now: datetime | None) -> tuple[datetime | None, list[Fault]]:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None, [Fault("bad-time", RUN, field, None, shown(text), "2026-11-25T10:00:00+00:00")]
+    if found.tzinfo is None:
+        return None, [Fault("naive-time", RUN, field, None, shown(text), "with its offset")]
+    if found > (now or datetime.now(UTC)) + AHEAD:
+        return found, [Fault("time-in-future", RUN, field, None, shown(text))]
+    return found, []
+
+
+def check_private(name: str, value: Any) -> Iterator[Fault]:
+    """Keys, home paths and e-mail addresses, which nobody wants to publish."""
+    for field, text in texts(value):
+        if secret(text):
+            yield Fault("secret-in-text", name, field, mend="Revoke it, and leave it out")
+        elif found := _PERSONAL.search(text):
+            yield Fault("personal-data", name, field, None, shown(found[0]), mend="Leave it out")

@@ -1,0 +1,121 @@
+"""Parquet of strangers: opened only as far as it has been shown to be harmless.
+
+A file of a few hundred bytes can expand to gigabytes, and what its footer says of that need not be
+true. So text columns are read as dictionaries first, batch by batch, and what they would expand to
+is summed up before anything is expanded.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from panelist.leaderboard.faults import Fault, shown
+from panelist.leaderboard.submission import SCHEMA, TRANSCRIPTS
+
+ROWS = 200_000
+"""Turns at most: three panels of the tier full have 37,000."""
+
+LONGEST = 200_000
+"""Bytes of one text at most."""
+
+EXPANDED = 128_000_000
+"""Bytes of all texts at most."""
+
+BATCH = 4096
+
+ARCHIVES = {
+    b"PK\x03\x04": "zip",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"(\xb5/\xfd": "zstd",
+    b"7z\xbc\xaf": "7z",
+}
+
+_TEXTS = [field.name for field in SCHEMA if pa.types.is_string(field.type)]
+
+
+def read_transcripts(path: Path, rows: int) -> tuple[pa.Table | None, list[Fault]]:
+    """The turns of a submission, and why they cannot be read.
+
+    Args:
+        path: of the file.
+        rows: that the manifest says.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+        file.seek(-4, 2)
+        tail = file.read()
+    if kind := next((kind for magic, kind in ARCHIVES.items() if head.startswith(magic)), None):
+        return None, [_fault("archive-inside", "", kind)]
+    if b"PARE" in (head[:4], tail):
+        return None, [_fault("parquet-encrypted")]
+    if head[:4] != b"PAR1":
+        return None, [_fault("not-parquet", "", head[:4])]
+    if tail != b"PAR1":
+        return None, [_fault("parquet-truncated")]
+    try:
+        return _read(path, rows)
+    except (pa.ArrowMemoryError, MemoryError):
+        return None, [_fault("parquet-bomb", "", "more than the reader's memory")]
+    except (pa.ArrowException, OSError, ValueError, UnicodeDecodeError) as ex:
+        return None, [_fault("not-parquet", "", str(ex))]
+
+
+def _fault(code: str, field: str = "", got: Any = "", expected: str = "") -> Fault:
+    return Fault(code, TRANSCRIPTS, field, None, shown(got), expected)
+
+
+def _read(path: Path, rows: int) -> tuple[pa.Table | None, list[Fault]]:
+    file = pq.ParquetFile(path, memory_map=False)
+    if file.metadata.num_rows > ROWS:
+        return None, [_fault("too-many-rows", "", file.metadata.num_rows, f"at most {ROWS}")]
+    if faults := _columns(file.schema_arrow):
+        return None, faults
+    if file.metadata.num_rows != rows:
+        said = file.metadata.num_rows
+        return None, [_fault("row-count", "", said, str(rows))]
+    if fault := _too_large(path):
+        return None, [fault]
+    table = file.read()
+    for name in SCHEMA.names:
+        if not SCHEMA.field(name).nullable and table[name].null_count:
+            return None, [_fault("wrong-column-type", name, "a null", "a value in every row")]
+    table = table.cast(SCHEMA)
+    table.validate(full=True)
+    return table, []
+
+
+def _columns(schema: pa.Schema) -> list[Fault]:
+    faults = []
+    for field in schema:
+        if pa.types.is_nested(field.type) or isinstance(field.type, pa.BaseExtensionType):
+            faults.append(_fault("nested-type", shown(field.name), str(field.type)))
+    if not faults and schema.names != SCHEMA.names:
+        found = ", ".join(shown(name, 30) for name in schema.names[:20])
+        faults.append(_fault("wrong-column", "", found, ", ".join(SCHEMA.names)))
+    if not faults:
+        for field in SCHEMA:
+            got = schema.field(field.name).type
+            if got != field.type:
+                faults.append(_fault("wrong-column-type", field.name, str(got), str(field.type)))
+    return faults
+
+
+def _too_large(path: Path) -> Fault | None:
+    """What the texts would expand to, summed up without expanding them."""
+    coded = pq.ParquetFile(path, read_dictionary=_TEXTS, memory_map=False)
+    expanded = 0
+    for batch in coded.iter_batches(batch_size=BATCH, columns=_TEXTS, use_threads=False):
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            lengths = pc.binary_length(column.dictionary)
+            longest = pc.max(lengths).as_py() or 0
+            if longest > LONGEST:
+                return _fault("parquet-bomb", name, f"{longest} B", f"a text of {LONGEST} B")
+            expanded += pc.sum(lengths.take(column.indices)).as_py() or 0
+            if expanded > EXPANDED:
+                return _fault("parquet-bomb", name, f"{expanded} B", f"{EXPANDED} B in all")
+    return None

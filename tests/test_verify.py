@@ -1,0 +1,178 @@
+"""Every bad submission is refused with its own code; a good one is taken, and scored twice."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import bad_cases  # noqa: F401 - registers the cases
+import pytest
+from bad_submissions import CASES, DAY, Draft, good_submission
+from click.testing import CliRunner
+
+from panelist.cli import commands
+from panelist.leaderboard import rescoring, sandbox
+from panelist.leaderboard.fault_codes import CODES
+from panelist.leaderboard.faults import Fault
+from panelist.leaderboard.submission import MANIFEST
+from panelist.leaderboard.verify import _rescored, examine, faults_of, verify
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "SUBMISSIONS.md"
+
+ELSEWHERE = {
+    "touches-other-submission": "of two trees (test_a_pull_request...)",
+    "rescore-differs": "of the scorer (test_a_scorer...)",
+    "reader-died": "of the child (test_what_becomes...)",
+    "reader-timeout": "of the child (test_what_becomes...)",
+}
+"""Codes that no submission alone can have."""
+
+
+def test_a_good_one_is_taken(tmp_path: Path) -> None:
+    folder = good_submission(tmp_path, panels=("hedging", "repair"))
+    assert examine(folder) == []
+    assert verify(folder) == []
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_a_bad_one_is_refused_with_its_own_code(name: str, tmp_path: Path) -> None:
+    code, make = CASES[name]
+    folder = make(tmp_path)
+    against = tmp_path / "others"
+    faults = examine(folder, against=against if against.exists() else None)
+    assert faults and faults[0].code == code, [str(fault) for fault in faults]
+    for fault in faults:
+        assert fault.code in CODES
+        assert str(fault).startswith(f"{fault.code}: ") and "\n" not in str(fault)
+        assert str(fault).isascii() or "…" in str(fault)
+
+
+def test_every_code_has_a_submission_that_is_refused_with_it() -> None:
+    assert set(CODES) == {code for code, _ in CASES.values()} | set(ELSEWHERE)
+    assert len({code for code, _ in CASES.values()}) >= 40
+
+
+@pytest.mark.parametrize("name", ["bomb-long-text", "bomb-many-texts", "deep", "pipe"])
+def test_the_child_refuses_the_hostile_ones_too(name: str, tmp_path: Path) -> None:
+    code, make = CASES[name]
+    assert [fault.code for fault in verify(make(tmp_path))] == [code]
+
+
+def test_what_becomes_of_the_child_is_a_fault() -> None:
+    folder = Path("x-0123456789ab")
+    slow = sandbox.limited("timeit", ["-n", "1", "import time; time.sleep(60)"], seconds=1)
+    assert [f.code for f in faults_of(slow, folder)] == ["reader-timeout"]
+    large = sandbox.limited("timeit", ["-n", "1", "bytearray(10**10)"])
+    assert [f.code for f in faults_of(large, folder)] == ["reader-died"]
+    loud = sandbox.limited("this", [])
+    assert [f.code for f in faults_of(loud, folder)] == ["reader-died"]
+
+
+def test_the_child_may_not_write(tmp_path: Path) -> None:
+    target = tmp_path / "written"
+    sandbox.limited("timeit", ["-n", "1", f"open({str(target)!r}, 'w').write('x')"])
+    assert not target.exists() or not target.read_bytes()
+
+
+def test_a_scorer_that_gives_two_results_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = iter((b"one", b"two"))
+    monkeypatch.setattr(rescoring, "rescore_bytes", lambda folder: next(results))
+    assert [fault.code for fault in _rescored(tmp_path)] == ["rescore-differs"]
+
+
+def test_reading_needs_no_inspect(tmp_path: Path) -> None:
+    """It takes longer to load than all checks together."""
+    folder = good_submission(tmp_path)
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom panelist.leaderboard.verify import examine\n"
+        f"assert examine(Path({str(folder)!r})) == []\n"
+        "assert not {'inspect_ai', 'pandas', 'scipy', 'numba'} & set(sys.modules)"
+    )
+    import subprocess
+    import sys
+
+    subprocess.run([sys.executable, "-I", "-c", code], check=True, cwd="/")
+
+
+def test_the_registry_of_a_board_is_taken_too(tmp_path: Path) -> None:
+    draft = Draft()
+    row = {"name": "our-new-one", "family": "smollm", "base": "org/base", "recipe": "dpo"}
+    draft.manifest["checkpoint"] |= row
+    for one in draft.rows:
+        one["speaker"] = "our-new-one" if one["role"] == "focal" else one["speaker"]
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "checkpoints.yaml").write_text(
+        json.dumps(
+            {
+                "checkpoints": [
+                    row | {"model": "panelist/x", "revision": "main", "licence": "apache-2.0"}
+                ]
+            }
+        )
+    )
+    folder = draft.seal(tmp_path)
+    assert examine(folder)[0].code == "unregistered-checkpoint"
+    codes = {fault.code for fault in examine(folder, registry=others / "checkpoints.yaml")}
+    assert codes == {fault.code for fault in examine(folder, against=others)} == {"chain-id"}
+
+
+def test_a_time_may_be_ahead_by_minutes_only(tmp_path: Path) -> None:
+    folder = good_submission(tmp_path)
+    early = datetime.fromisoformat(f"{DAY}T10:55:00+00:00")
+    assert examine(folder, now=early) == []
+    [fault] = examine(folder, now=early.replace(minute=30).astimezone(UTC))
+    assert (fault.code, fault.field) == ("time-in-future", "runs.0.completed")
+
+
+def test_a_pull_request_adds_one_submission_and_nothing_else(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    good_submission(base / "1.0", "smollm2-135m-hedged")
+    head = Path(shutil.copytree(base, tmp_path / "head"))
+    own = good_submission(head / "1.0")
+    run = CliRunner().invoke
+    good = run(commands, ["verify", str(head), "--base", str(base)])
+    assert good.exit_code == 0 and good.output == f"accepted: {own.name}\n"
+    other = next(path for path in (head / "1.0").iterdir() if path != own)
+    (other / MANIFEST).write_bytes(b"{}")
+    bad = run(commands, ["verify", str(head), "--base", str(base), "--json"])
+    [fault] = json.loads(bad.output)
+    assert bad.exit_code == 1 and fault["code"] == "touches-other-submission"
+    assert (fault["file"], fault["got"]) == (f"1.0/{other.name}/{MANIFEST}", "changed")
+    shutil.rmtree(other)
+    assert "removed" in run(commands, ["verify", str(head), "--base", str(base)]).output
+    two = Path(shutil.copytree(base, tmp_path / "two"))
+    good_submission(two)
+    good_submission(two, "smollm2-135m-direct")
+    (two / "README.md").write_text("mine")
+    said = run(commands, ["verify", str(two), "--base", str(base)]).output
+    assert said.count("touches-other-submission") == 3
+
+
+def test_the_command_line_says_every_reason_and_ends_with_1(tmp_path: Path) -> None:
+    draft = Draft()
+    draft.manifest |= {"licence": "mine", "base_seed": 7}
+    folder = draft.seal(tmp_path)
+    done = CliRunner().invoke(commands, ["verify", str(folder)])
+    assert done.exit_code == 1
+    first, second = done.output.splitlines()
+    assert first.startswith("licence: manifest.json, licence: got mine, expected CC0-1.0 or ")
+    assert second == (
+        "base-seed-off: manifest.json, base_seed: got 7, expected 0. Run it with --seed 0: "
+        "whoever may choose the seed may choose the result"
+    )
+
+
+def test_a_fault_says_where_what_and_how_to_mend_it() -> None:
+    fault = Fault("stop-reason", "transcripts.parquet", "stop_reason", 7, "a", "b", "Mend it")
+    assert str(fault) == (
+        "stop-reason: transcripts.parquet, stop_reason, row 7: got a, expected b. Mend it"
+    )
+
+
+def test_the_documented_codes_are_those_of_the_package() -> None:
+    codes = DOCUMENT.read_text().partition("## Codes")[2]
+    lines = [line for line in codes.splitlines() if line.startswith("| `")]
+    assert lines == [f"| `{code}` | {meaning} |" for code, meaning in CODES.items()]
