@@ -1,0 +1,269 @@
+"""Publishing on the Hugging Face Hub: one commit or one pull request, whatever happens on the way.
+
+    panelist publish site --to org/board --create              a board, as a static Space
+    panelist publish submissions/mine-0123456789ab --to org/submissions --pr
+    panelist publish logs --to org/logs --viewer --create      Inspect logs, as a static Space
+
+The answer to a commit may get lost after the Hub has acted on it. So before every try the repo is
+read, and only what differs from it is sent, on top of the commit that was read; a try whose answer
+was lost is found in place by the next one.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from panelist.leaderboard.hub_repo import (
+    TOKEN,
+    Difference,
+    HubRepo,
+    Interruption,
+    interruption,
+    refusal,
+)
+from panelist.leaderboard.parcel import Kind, Parcel, packed
+from panelist.panels.errors import PanelistError
+
+ATTEMPTS = 5
+"""Times that a commit is sent at most."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What came of it.
+
+    Attributes:
+        kind: site, submissions or viewer.
+        repo, repo_type: where it was sent.
+        commit: that holds the files; None after a dry run.
+        pr_url: of the pull request, if there is one.
+        files: paths that were sent; after a dry run those that would be.
+        attempts: times that a commit was sent.
+        already_there: whether nothing had to be sent.
+    """
+
+    kind: Kind
+    repo: str
+    repo_type: str
+    commit: str | None
+    pr_url: str | None
+    files: tuple[str, ...]
+    attempts: int
+    already_there: bool
+
+
+def publish(
+    path: str | Path,
+    to: str,
+    *,
+    pr: bool = False,
+    create: bool = False,
+    private: bool = False,
+    viewer: bool = False,
+    dry_run: bool = False,
+    message: str | None = None,
+    say: Say = print,
+    sleep: Callable[[float], None] = time.sleep,
+    endpoint: str | None = None,
+) -> Published:
+    """Publish a site, submissions, or with `viewer` a folder of logs.
+
+    Args:
+        path: what to publish; `panelist.leaderboard.parcel.WANTED` says what it may be.
+        to: organisation and name of the repo, as org/name.
+        pr: open a pull request instead of committing.
+        create: make the repo if it does not exist.
+        private: make it private; only with `create`.
+        viewer: `path` holds Inspect logs: send them with Inspect's viewer.
+        dry_run: only say what would be sent; needs no token.
+        message: title of the commit or pull request.
+        say: gets a line for whatever happens.
+        sleep: waits between tries.
+        endpoint: of the Hub; huggingface_hub's own by default.
+
+    Raises:
+        PanelistError: for what cannot be published, and when five tries failed.
+    """
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", to, re.ASCII):
+        raise PanelistError(f"--to {to}: no repo of the Hub; write org/name")
+    if private and not create:
+        raise PanelistError("--private does nothing without --create: it is of a new repo")
+    token = _token(needed=not dry_run)
+    with packed(Path(path), to.split("/")[1], viewer) as parcel:
+        _refuse_faulty(parcel, say)
+        repo = HubRepo(to, parcel, endpoint, token)
+        if dry_run:
+            return _rehearsed(repo, parcel, pr, create, say)
+        sending = _Sending(repo, parcel, pr, create, private, message or parcel.title, say)
+        return sending.until_done(sleep)
+
+
+def faults_of(folder: Path) -> list[str]:
+    """What is wrong with a submission."""
+    from panelist.leaderboard.verify import verify
+
+    return [str(fault) for fault in verify(folder)]
+
+
+@dataclass
+class _Sending:
+    """A parcel on its way."""
+
+    repo: HubRepo
+    parcel: Parcel
+    pr: bool
+    create: bool
+    private: bool
+    title: str
+    say: Say
+    attempts: int = 0
+    files: tuple[str, ...] = ()
+
+    def until_done(self, sleep: Callable[[float], None]) -> Published:
+        """Look and send; after a failure look again, and once more after the last."""
+        failure = Interruption("")
+        for tried in range(ATTEMPTS + 1):
+            try:
+                difference = self._look()
+                if (found := self._found(difference)) is not None:
+                    return found
+                if tried == ATTEMPTS:
+                    break
+                return self._sent(difference)
+            except PanelistError:
+                raise
+            except Exception as error:
+                if (passing := interruption(error)) is None:
+                    if (refused := refusal(error, self.repo)) is not None:
+                        raise refused from error
+                    raise
+                failure = passing
+            if tried < ATTEMPTS:
+                wait = max(2.0**tried, failure.wait)
+                said = f"attempt {tried + 1} of {ATTEMPTS}: {failure.words}"
+                self.say(f"{said}; looking again in {wait:g} s")
+                sleep(wait)
+        raise PanelistError(
+            f"{self.repo}: gave up after {ATTEMPTS} attempts; the last: {failure.words}. Run the "
+            "same command again later: what is there by then is not sent twice"
+        )
+
+    def _look(self) -> Difference:
+        """What is missing; makes the repo first if it is to be made."""
+        from huggingface_hub.errors import RepositoryNotFoundError
+
+        try:
+            difference = self.repo.difference()
+        except RepositoryNotFoundError:
+            if not self.create:
+                raise
+            self.repo.create(self.private)
+            self.say(f"{self.repo}: created")
+            difference = self.repo.difference()
+        if self.private and self.repo.private is False:
+            raise PanelistError(
+                f"{self.repo}: exists and is public, which --private does not change; make it "
+                "private in its settings, or leave --private out"
+            )
+        return difference
+
+    def _found(self, difference: Difference) -> Published | None:
+        """What is there already, be it by an earlier call or by a try whose answer was lost."""
+        if difference.none:
+            where, request = f"commit {difference.head}", None
+            commit = difference.head
+        elif self.pr and (request := self.repo.pull_request()) is not None:
+            where, commit = f"pull request {request.url}", request.commit
+        else:
+            return None
+        self.say(
+            f"{self.repo}: the response was lost, {where} is there"
+            if self.attempts
+            else f"{self.repo}: nothing to do, already there at {where}"
+        )
+        return self._published(commit, request.url if request else None, not self.attempts)
+
+    def _sent(self, difference: Difference) -> Published:
+        if self.attempts == 0:
+            self.say(f"{self.repo}: {_counted(difference)}")
+        self.attempts += 1
+        self.files = tuple(file.path for file in difference.sent)
+        info = self.repo.send(difference, self.title, self.pr)
+        what = f"pull request {info.pr_url}" if self.pr else f"commit {info.oid}"
+        self.say(f"{self.repo}: {what}; see {info.pr_url or self.repo.url}")
+        return self._published(info.oid, info.pr_url, False)
+
+    def _published(self, commit: str | None, pr_url: str | None, already: bool) -> Published:
+        repo, kind = self.repo, self.parcel.kind
+        return Published(
+            kind, repo.name, repo.type, commit, pr_url, self.files, self.attempts, already
+        )
+
+
+def _rehearsed(repo: HubRepo, parcel: Parcel, pr: bool, create: bool, say: Say) -> Published:
+    """Say what would be sent, compared with the repo where it can be read."""
+    how = "a pull request to" if pr else "one commit to"
+    say(f"dry run: {how} {repo}, {len(parcel.files)} files, {_bytes(parcel.size)}")
+    try:
+        difference = repo.difference()
+    except PanelistError:
+        raise
+    except Exception as error:
+        failure, refused = interruption(error), refusal(error, repo)
+        if failure is None and refused is None:
+            raise
+        reason = failure.words if failure else str(refused)
+        say(f"not compared: {reason}" + ("; --create would make it" if create else ""))
+        difference = Difference(None, parcel.files, (), (), ())
+    words = {f.path: "add" for f in difference.add}
+    words |= {f.path: "change" for f in difference.change}
+    for file in parcel.files:
+        say(f"  {words.get(file.path, 'same'):7} {_bytes(file.size):>9}  {file.path}")
+    for path in difference.delete:
+        say(f"  {'delete':7} {'':>9}  {path}")
+    say(f"{_counted(difference)}; nothing was sent")
+    files = tuple(f.path for f in difference.sent)
+    return Published(
+        parcel.kind, repo.name, repo.type, None, None, files, 0, already_there=difference.none
+    )
+
+
+def _refuse_faulty(parcel: Parcel, say: Say) -> None:
+    faulty = 0
+    for folder in parcel.folders:
+        faults = faults_of(folder)
+        faulty += bool(faults)
+        for fault in faults:
+            say(f"{folder.name}: {fault}")
+    if faulty:
+        of = f"{faulty} of {len(parcel.folders)} submissions" if len(parcel.folders) > 1 else "it"
+        raise PanelistError(f"nothing was sent: {of} would be refused for the faults above")
+
+
+def _token(needed: bool) -> str | None:
+    from huggingface_hub import get_token
+
+    token = get_token()
+    if token is None and needed:
+        raise PanelistError(f"no token for the Hub; {TOKEN}")
+    return token
+
+
+def _counted(difference: Difference) -> str:
+    size = _bytes(sum(file.size for file in difference.sent))
+    return (
+        f"{len(difference.add)} to add, {len(difference.change)} to change, "
+        f"{len(difference.delete)} to delete, {len(difference.same)} the same; {size} to send"
+    )
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"

@@ -1,0 +1,201 @@
+"""What is published where, with the real huggingface_hub client and a Hub on this machine."""
+
+import sys
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hub_parcels import BOARD, DATA, FOLDER, PLACE, Told, make_submission
+from hub_server import Fault, Hub
+from hub_state import Blob
+from huggingface_hub import HfApi
+
+from panelist.leaderboard import publish as publishing
+from panelist.panels.errors import PanelistError
+
+pytest_plugins = ["hub_fixtures"]
+
+
+def test_a_site_becomes_a_static_space(hub: Hub, publish: Told, site: Path) -> None:
+    made = publish(site, BOARD, create=True)
+    repo = hub.repos["space", BOARD]
+    head = repo.history()[0]
+    assert (made.kind, made.repo_type, made.commit) == ("site", "space", head.oid)
+    assert made.attempts == 1 and not made.already_there and made.pr_url is None
+    assert repo.sdk == "static" and not repo.private
+    files = repo.files()
+    names = {"index.html", "board.json", "board.parquet", "boards/0.9.html", "README.md"}
+    assert files.keys() == {*names, ".gitattributes"}
+    assert files["board.parquet"] == (site / "board.parquet").read_bytes()
+    assert head.tree["board.parquet"].large and not head.tree["index.html"].large
+    assert files["README.md"].startswith(
+        b'---\ntitle: "board"\nsdk: static\napp_file: index.html\n'
+    )
+    assert f"space {BOARD}: created" in publish.lines
+    assert made.commit in publish.said and f"{hub.url}/spaces/{BOARD}" in publish.said
+
+
+def test_twice_is_once(hub: Hub, publish: Told, site: Path) -> None:
+    first = publish(site, BOARD, create=True)
+    again = publish(site, BOARD, create=True)
+    assert again.already_there and again.attempts == 0 and again.commit == first.commit
+    assert publish.lines == [
+        f"space {BOARD}: nothing to do, already there at commit {first.commit}"
+    ]
+    assert hub.count("commit") == 1 and hub.count("create") == 1
+    assert len(hub.repos["space", BOARD].history()) == 2
+
+
+def test_what_changed_is_sent_and_what_is_gone_is_deleted(
+    hub: Hub, publish: Told, site: Path
+) -> None:
+    publish(site, BOARD, create=True)
+    (site / "board.json").write_text('{"rows": [1]}')
+    (site / "board.parquet").unlink()
+    (site / "boards" / "0.9.html").unlink()
+    made = publish(site, BOARD)
+    assert made.files == ("board.json",)
+    assert "0 to add, 1 to change, 1 to delete" in publish.said
+    repo = hub.repos["space", BOARD]
+    assert len(repo.history()) == 3
+    assert repo.files()["board.json"] == b'{"rows": [1]}'
+    assert "board.parquet" not in repo.files()
+    assert {"boards/0.9.html", ".gitattributes"} <= repo.files().keys()
+
+
+def test_a_large_file_is_compared_by_its_sha256(hub: Hub, publish: Told, site: Path) -> None:
+    publish(site, BOARD, create=True)
+    (site / "board.parquet").write_bytes(b"PAR1 other")
+    assert publish(site, BOARD).files == ("board.parquet",)
+    assert hub.count("put") == 2
+
+
+def test_the_readme_of_a_site_is_taken(hub: Hub, publish: Told, site: Path) -> None:
+    (site / "README.md").write_text("---\ntitle: Mine\nsdk: static\n---\n")
+    publish(site, BOARD, create=True)
+    assert hub.repos["space", BOARD].files()["README.md"].startswith(b"---\ntitle: Mine")
+    (site / "README.md").write_text("# Mine\n")
+    with pytest.raises(PanelistError, match=r"README\.md: .*sdk: static"):
+        publish(site, BOARD)
+
+
+def test_a_space_that_holds_something_else_is_not_emptied(
+    hub: Hub, publish: Told, site: Path
+) -> None:
+    repo = hub.add("space", BOARD)
+    tree = {"app.py": Blob(b"import gradio"), "index.html": Blob(b"")}
+    repo.commit("main", "an app", "", "owner", tree)
+    with pytest.raises(PanelistError, match="holds something else"):
+        publish(site, BOARD)
+    hub.add("space", BOARD, sdk="gradio")
+    with pytest.raises(PanelistError, match="sdk gradio"):
+        publish(site, BOARD)
+    assert hub.count("commit") == 0
+
+
+def test_a_link_in_a_site_is_refused(hub: Hub, publish: Told, site: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("token")
+    (site / "secret").symlink_to(tmp_path / "secret")
+    with pytest.raises(PanelistError, match="a link"):
+        publish(site, BOARD, create=True)
+    assert not hub.requests
+
+
+def test_private_is_of_a_new_repo(hub: Hub, publish: Told, site: Path) -> None:
+    publish(site, BOARD, create=True, private=True)
+    assert hub.repos["space", BOARD].private
+    with pytest.raises(PanelistError, match="without --create"):
+        publish(site, BOARD, private=True)
+    hub.add("space", "org/open")
+    with pytest.raises(PanelistError, match="exists and is public"):
+        publish(site, "org/open", create=True, private=True)
+    assert hub.count("commit") == 1
+
+
+def test_somebody_creates_it_first(hub: Hub, publish: Told, site: Path) -> None:
+    hub.faults = [Fault("create", before=partial(hub.add, "space", BOARD))]
+    made = publish(site, BOARD, create=True)
+    assert [r.outcome for r in hub.requests if r.route == "create"] == ["409"]
+    assert hub.repos["space", BOARD].history()[0].oid == made.commit
+
+
+def test_a_guest_proposes_a_submission_once(hub: Hub, publish: Told, submission: Path) -> None:
+    repo = hub.add("dataset", DATA)
+    owner = HfApi(hub.url, "hf_owner")
+    with pytest.MonkeyPatch.context() as guest:
+        guest.setenv("HF_TOKEN", "hf_guest")
+        made = publish(submission, DATA, pr=True)
+        again = publish(submission, DATA, pr=True)
+        assert len(repo.discussions) == 1 and len(repo.history()) == 1
+        assert made.pr_url == again.pr_url == f"{hub.url}/datasets/{DATA}/discussions/1"
+        assert again.already_there and again.commit == made.commit == repo.refs["refs/pr/1"]
+        assert f"already there at pull request {made.pr_url}" in publish.said
+        [request] = repo.discussions
+        assert FOLDER in request.title and "panelist-content: " in request.description
+        proposed = repo.files("refs/pr/1")
+        for file in submission.iterdir():
+            assert proposed[f"{PLACE}/{file.name}"] == file.read_bytes()
+
+        owner.merge_pull_request(DATA, 1, repo_type="dataset")
+        merged = publish(submission, DATA, pr=True)
+        assert merged.already_there and merged.commit == repo.history()[0].oid
+        assert merged.pr_url is None and len(repo.discussions) == 1
+
+
+def test_a_pull_request_is_known_whatever_its_title(
+    hub: Hub, publish: Told, submission: Path
+) -> None:
+    """Titles can be edited; and with others before it, on a later page of the list."""
+    repo = hub.add("dataset", DATA)
+    for n in range(hub.page + 1):
+        publish(make_submission(submission.parent.parent / f"{n}", f"x-{n:012x}"), DATA, pr=True)
+    made = publish(submission, DATA, pr=True)
+    repo.discussions[-1].title = "please look at this"
+    assert publish(submission, DATA, pr=True).pr_url == made.pr_url
+    assert len(repo.discussions) == hub.page + 2
+
+
+def test_a_folder_of_submissions_is_one_commit(hub: Hub, publish: Told, submission: Path) -> None:
+    other = make_submission(submission.parent, "other-ba9876543210")
+    repo = hub.add("dataset", DATA)
+    made = publish(submission.parent, DATA)
+    assert len(made.files) == 6 and len(repo.history()) == 2
+    assert f"submissions/1.0/{other.name}/run.json" in repo.files()
+    assert ".gitattributes" in repo.files()
+
+
+def test_a_submission_is_never_changed(hub: Hub, publish: Told, submission: Path) -> None:
+    hub.add("dataset", DATA)
+    publish(submission, DATA)
+    (submission / "run.json").write_text('{"edited": true}')
+    with pytest.raises(PanelistError, match=r"run\.json is there with another content"):
+        publish(submission, DATA)
+    assert hub.count("commit") == 1
+
+
+def test_a_faulty_submission_is_not_sent(
+    hub: Hub, publish: Told, submission: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "faults_of", lambda _: ["sha256-mismatch: run.json"])
+    with pytest.raises(PanelistError, match="nothing was sent"):
+        publish(submission, DATA)
+    assert publish.lines == [f"{FOLDER}: sha256-mismatch: run.json"] and not hub.requests
+
+
+def test_faults_are_those_of_verify(submission: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = ModuleType("verify")
+    monkeypatch.setattr(checks, "verify", lambda folder: [folder.name], raising=False)
+    monkeypatch.setitem(sys.modules, "panelist.leaderboard.verify", checks)
+    assert publishing.faults_of(submission) == [FOLDER]
+
+
+def test_without_permission_it_says_to_add_pr(
+    hub: Hub, publish: Told, submission: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_guest")
+    repo = hub.add("dataset", DATA)
+    with pytest.raises(PanelistError, match=r"HTTP 403.*--pr") as refused:
+        publish(submission, DATA)
+    assert "\n" not in str(refused.value)
+    assert len(repo.history()) == 1 and not publish.slept
