@@ -269,15 +269,16 @@ def _examples(table: pd.DataFrame, partners: Sequence[str]) -> tuple[Example, ..
                 partner,
                 row["seed"],
                 row["partner_text"],
-                tuple(_pieces(row["text"], row["spans"])),
+                tuple(pieces(row["text"], row["spans"])),
             )
         )
     return tuple(shown)
 
 
-def _pieces(text: str, spans: Sequence[Sequence[int]]) -> list[tuple[str, bool]]:
-    pieces, at = [], 0
+def pieces(text: str, spans: Sequence[Sequence[int]]) -> list[tuple[str, bool]]:
+    """A text cut at its spans: (text, is it a span) in reading order."""
+    made, at = [], 0
     for start, end in spans:
-        pieces += [(text[at:start], False), (text[start:end], True)]
+        made += [(text[at:start], False), (text[start:end], True)]
         at = end
-    return [piece for piece in [*pieces, (text[at:], False)] if piece[0]]
+    return [piece for piece in [*made, (text[at:], False)] if piece[0]]

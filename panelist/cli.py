@@ -7,14 +7,18 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from panelist.cli_board import board
 from panelist.cli_corpus import corpus
 from panelist.cli_design import bank, design, run
 from panelist.cli_label import label
+from panelist.cli_publish import publish
 from panelist.cli_recipe import recipe
 from panelist.cli_score import report, score
+from panelist.cli_submit import submit
 from panelist.cli_table import lm_eval, table
 from panelist.cli_train import train
 from panelist.cli_validate import validate
+from panelist.cli_verify import verify
 from panelist.version import __version__
 
 
@@ -165,17 +169,21 @@ def embedded(hf: Path | None) -> None:
 
 
 commands.add_command(bank)
+commands.add_command(board)
 commands.add_command(corpus)
 commands.add_command(design)
 commands.add_command(label)
 commands.add_command(lm_eval)
+commands.add_command(publish)
 commands.add_command(recipe)
 commands.add_command(report)
 commands.add_command(run)
 commands.add_command(score)
+commands.add_command(submit)
 commands.add_command(table)
 commands.add_command(train)
 commands.add_command(validate)
+commands.add_command(verify)
 
 
 def main() -> None:

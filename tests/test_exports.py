@@ -1,0 +1,77 @@
+"""The board in the formats of others: what they require is there, with intervals where they fit."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from made_up_board import made_up_board
+
+from panelist.leaderboard.exports import community_evals, every_eval_ever, read_board
+from panelist.panels.errors import PanelistError
+
+REVISION = "c" * 40
+
+
+@pytest.fixture
+def board() -> dict[str, object]:
+    made = made_up_board(12)
+    made["rows"][0]["weights"] = {"kind": "revision", "value": "a" * 40}
+    made["rows"][0] |= {"class": "open", "model": "vllm/org/name", "superseded_by": None}
+    return made
+
+
+def test_community_evals_name_the_benchmark_and_carry_the_interval_in_notes(
+    board: dict[str, object], tmp_path: Path
+) -> None:
+    paths = community_evals(board, tmp_path, "org/submissions", REVISION)
+    about = yaml.safe_load((tmp_path / "eval.yaml").read_text())
+    assert about["evaluation_framework"] == "panelist"
+    assert [task["id"] for task in about["tasks"]] == board["behaviours"]
+    mine = tmp_path / "models" / "org" / "name" / ".eval_results" / "panelist.yaml"
+    assert mine in paths
+    for entry in yaml.safe_load(mine.read_text()):
+        assert entry["dataset"]["id"] == "org/submissions"
+        assert entry["dataset"]["revision"] == REVISION
+        assert entry["dataset"]["task_id"] in board["behaviours"]  # type: ignore[operator]
+        assert isinstance(entry["value"], float) and isinstance(entry["date"], str)
+        assert REVISION in entry["source"]["url"]
+        assert "95% CI" in entry["notes"] and "n=" in entry["notes"]
+        assert "exploratory" in entry["notes"] or "validated" in entry["notes"]
+
+
+def test_the_hub_client_reads_the_entries(board: dict[str, object], tmp_path: Path) -> None:
+    from huggingface_hub import parse_eval_result_entries
+
+    community_evals(board, tmp_path, "org/submissions")
+    text = (tmp_path / "models/org/name/.eval_results/panelist.yaml").read_text()
+    assert parse_eval_result_entries(yaml.safe_load(text))[0].dataset_id == "org/submissions"
+
+
+def test_models_without_a_repository_get_no_file(board: dict[str, object], tmp_path: Path) -> None:
+    for row in board["rows"]:  # type: ignore[attr-defined]
+        row["class"] = "api"
+    assert community_evals(board, tmp_path, "org/submissions") == [tmp_path / "eval.yaml"]
+
+
+def test_every_eval_ever_has_one_record_a_row(board: dict[str, object], tmp_path: Path) -> None:
+    paths = every_eval_ever(board, tmp_path)
+    current = [r for r in board["rows"] if r["superseded_by"] is None]  # type: ignore[attr-defined]
+    assert len(paths) == len(current)
+    assert every_eval_ever(board, tmp_path) == paths  # the same names each time
+    for path in paths:
+        said = json.loads(path.read_text())
+        needed = ("schema_version", "evaluation_id", "retrieved_timestamp", "source_metadata")
+        assert {*needed, "eval_library", "model_info", "evaluation_results"} == set(said)
+        details = said["model_info"]["additional_details"]
+        assert details["deployment_type"] in ("self_deployed", "externally_managed")
+        assert all(isinstance(value, str) for value in details.values())
+        for result in said["evaluation_results"]:
+            assert result["metric_config"]["lower_is_better"] is False
+            interval = result["score_details"]["uncertainty"]["confidence_interval"]
+            assert interval["lower"] <= result["score_details"]["score"] <= interval["upper"]
+
+
+def test_a_folder_without_a_board_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PanelistError, match=r"no readable board\.json"):
+        read_board(tmp_path)
