@@ -3,8 +3,9 @@
     python benchmarks/verify.py
 
 Every bad submission of tests/bad_cases.py goes through `verify`, as on the board. Time is wall
-clock from the call to its result; memory is the resident memory of the child at its peak. Reference: the
-limits of issue 7, 2 s and 512 MB each. Ratios are the share of the limit that the worst used.
+clock from the call to its result; memory is the resident memory of the child at its peak.
+Reference: the limits of issue 7, 2 s and 512 MB each. A ratio is the
+share of the limit that the worst one used.
 """
 
 import sys

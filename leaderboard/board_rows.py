@@ -199,7 +199,7 @@ def _chains(scored: Scored) -> list[dict[str, Any]]:
     place = {seed: number for number, seed in enumerate(shown)}
     rows = np.flatnonzero(np.isin(scored.seed, shown) & (scored.replicate == 1))
     found = []
-    for row in sorted(rows.tolist(), key=lambda r: (scored.partner[r], place[scored.seed[r]])):
+    for row in sorted(rows.tolist(), key=lambda r: (scored.partner[r], place[str(scored.seed[r])])):
         text, seed = scored.text[row].as_py(), seeds[scored.seed[row]]
         label, probability = scored.label[row], scored.probability[row]
         found.append(

@@ -175,11 +175,18 @@ def check_shape(name: str, value: Any, shape: Any, field: str = "") -> Iterator[
     elif isinstance(shape, Keys):
         yield from _keys(name, value, shape, field)
     elif isinstance(shape, Each):
-        if not isinstance(value, shape.kind) or len(value) > shape.limit:
-            yield Fault("wrong-type", name, field, None, shown(value), shape.kind.__name__)
-            return
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in items:
+        yield from _each(name, value, shape, field)
+
+
+def _each(name: str, value: Any, shape: Each, field: str) -> Iterator[Fault]:
+    if (
+        not isinstance(value, (dict, list))
+        or type(value) is not shape.kind
+        or len(value) > shape.limit
+    ):
+        yield Fault("wrong-type", name, field, None, shown(value), shape.kind.__name__)
+    else:
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from check_shape(name, item, shape.shape, f"{field}.{shown(str(key), 40)}")
 
 
