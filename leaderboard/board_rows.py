@@ -24,7 +24,7 @@ from panelist.panels.partner import Partner
 from panelist.panels.seed import nested, shipped_seeds
 from panelist.scorers.cues import detect
 
-SHOWN_SEEDS = 3
+SHOWN_SEEDS = 2
 """Seeds of each panel whose first replies stand on a checkpoint's page."""
 
 TRUST = ("rescored", "spot-checked", "reproduced")
@@ -192,12 +192,14 @@ def _detected(cells: Cells, planted: list[str], clean: list[str]) -> dict[str, A
 
 
 def _chains(scored: Scored) -> list[dict[str, Any]]:
-    """Replies to all partners on the first seeds in sampling order: not picked."""
+    """Replies to all partners but A/A twins on the first seeds in sampling order: not picked."""
     seeds = {seed.id: seed for seed in nested(shipped_seeds())}
     there = set(scored.seed)
     shown = [seed for seed in seeds if seed in there][:SHOWN_SEEDS]
     place = {seed: number for number, seed in enumerate(shown)}
-    rows = np.flatnonzero(np.isin(scored.seed, shown) & (scored.replicate == 1))
+    partners = [partner.name for partner in columns(scored.behaviour)]
+    wanted = np.isin(scored.seed, shown) & np.isin(scored.partner, partners)
+    rows = np.flatnonzero(wanted & (scored.replicate == 1))
     found = []
     for row in sorted(rows.tolist(), key=lambda r: (scored.partner[r], place[str(scored.seed[r])])):
         text, seed = scored.text[row].as_py(), seeds[scored.seed[row]]
