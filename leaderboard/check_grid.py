@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from panelist.leaderboard.check_json import CONTROL
-from panelist.leaderboard.check_manifest import secret
+from panelist.leaderboard.check_private import secret
 from panelist.leaderboard.faults import Fault, shown
 from panelist.leaderboard.submission import (
     MAX_EMPTY,

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from panelist.leaderboard.check_json import Each, Flag, Keys, Number, Text, texts
+from panelist.leaderboard.check_json import Each, Flag, Keys, Number, Text
 from panelist.leaderboard.faults import Fault, shown
 from panelist.leaderboard.submission import (
     ATTESTATIONS,
@@ -32,12 +31,9 @@ OLDEST = (0, 1, 0)
 FREE = frozenset({"hardware", "error", "licence", "dtype", "quantization"})
 """Fields in prose."""
 
-AHEAD = timedelta(minutes=10)
-"""How far a clock may be off."""
-
 _FILE = {"bytes": Number(), "sha256": Text(64)}
 
-_SHAPE = Keys(
+SHAPE = Keys(
     {
         "format": Number(),
         "benchmark": Text(20),
@@ -102,52 +98,7 @@ _SHAPE = Keys(
     }
 )
 
-_RUN = Keys(
-    {
-        "runs": Each(
-            Keys(
-                {
-                    "id": Text(),
-                    "panel": Text(20),
-                    "started": Text(40),
-                    "completed": Text(40, null=True),
-                    "status": Text(20),
-                }
-            ),
-            list,
-            8,
-        ),
-        "failed": Each(
-            Keys(
-                {
-                    "panel": Text(20),
-                    "partner": Text(96),
-                    "seed": Text(96),
-                    "replicate": Number(),
-                    "error": Text(320),
-                }
-            ),
-            list,
-        ),
-        "output_tokens": Number(null=True),
-    }
-)
-
-SHAPES = {MANIFEST: _SHAPE, RUN: _RUN}
-
-_SECRETS = re.compile(
-    r"\bhf_[A-Za-z0-9]{20,}|\bsk-[A-Za-z0-9_-]{20,}|\bAKIA[A-Z0-9]{16}\b|\bghp_[A-Za-z0-9]{30,}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
-)
-_PERSONAL = re.compile(
-    r"/home/\w+|/Users/\w+|[A-Za-z]:\\Users\\|[\w.+-]+@[\w-]+\.[A-Za-z]{2,}", re.ASCII
-)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
-
-
-def secret(text: str) -> bool:
-    """Whether a text holds what looks like a key or token."""
-    return _SECRETS.search(text) is not None
 
 
 @lru_cache(maxsize=8)
@@ -307,50 +258,3 @@ def _panel(name: str, said: Mapping[str, Any]) -> Iterator[Fault]:
             yield fault("counts-mismatch", field, count)
     if not 0 <= said["failed"] <= counts["chains"]:
         yield fault("counts-mismatch", "failed", f"0 to {counts['chains']}")
-
-
-def check_run(run: Any, manifest: Any, now: datetime | None) -> Iterator[Fault]:
-    """What a run record of the right shape says that is not so."""
-    panels = [one["panel"] for one in run["runs"]]
-    if sorted(panels) != sorted(manifest["panels"]):
-        yield Fault("runs-mismatch", RUN, "runs", None, shown(panels),
-                    ", ".join(sorted(manifest["panels"])))  # fmt: skip
-    for number, one in enumerate(run["runs"]):
-        started, faults = _time(one["started"], f"runs.{number}.started", now)
-        yield from faults
-        if one["completed"] is None:
-            continue
-        completed, faults = _time(one["completed"], f"runs.{number}.completed", now)
-        yield from faults
-        if started and completed and completed < started:
-            yield Fault("time-not-monotone", RUN, f"runs.{number}.completed", None,
-                        shown(one["completed"]), f"after {one['started']}")  # fmt: skip
-    keys = [(f["panel"], f["partner"], f["seed"], f["replicate"]) for f in run["failed"]]
-    if keys != sorted(set(keys)):
-        yield Fault("rows-not-sorted", RUN, "failed", mend="Each failed chain once, in order")
-    for name, panel in manifest["panels"].items():
-        listed = sum(key[0] == name for key in keys)
-        if listed != panel["failed"]:
-            yield Fault("counts-mismatch", RUN, "failed", None, f"{listed} of {name}",
-                        str(panel["failed"]))  # fmt: skip
-
-
-def _time(text: str, field: str, now: datetime | None) -> tuple[datetime | None, list[Fault]]:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None, [Fault("bad-time", RUN, field, None, shown(text), "2026-11-25T10:00:00+00:00")]
-    if found.tzinfo is None:
-        return None, [Fault("naive-time", RUN, field, None, shown(text), "with its offset")]
-    if found > (now or datetime.now(UTC)) + AHEAD:
-        return found, [Fault("time-in-future", RUN, field, None, shown(text))]
-    return found, []
-
-
-def check_private(name: str, value: Any) -> Iterator[Fault]:
-    """Keys, home paths and e-mail addresses, which nobody wants to publish."""
-    for field, text in texts(value):
-        if secret(text):
-            yield Fault("secret-in-text", name, field, mend="Revoke it, and leave it out")
-        elif found := _PERSONAL.search(text):
-            yield Fault("personal-data", name, field, None, shown(found[0]), mend="Leave it out")

@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from panelist.leaderboard import check_manifest as manifests
+from panelist.leaderboard import check_run as runs
 from panelist.leaderboard.check_folder import check_bytes, check_files, check_name
 from panelist.leaderboard.check_json import (
     check_canonical,
@@ -19,16 +21,12 @@ from panelist.leaderboard.check_json import (
     check_texts,
     read_json,
 )
-from panelist.leaderboard.check_manifest import (
-    FREE,
-    SHAPES,
-    check_manifest,
-    check_private,
-    check_run,
-)
+from panelist.leaderboard.check_private import check_private
 from panelist.leaderboard.faults import Fault, shown
 from panelist.leaderboard.sandbox import Answer, answer, limited
 from panelist.leaderboard.submission import MANIFEST, RUN, TRANSCRIPTS
+
+SHAPES = {MANIFEST: manifests.SHAPE, RUN: runs.SHAPE}
 
 MOST = 20
 """Faults that are listed."""
@@ -95,13 +93,17 @@ def _examined(
     if faults:
         return faults
     faults = check_name(folder, manifest["checkpoint"]["name"], data)
-    faults = [*check_manifest(manifest, registry), *check_private(MANIFEST, manifest), *faults]
+    faults = [
+        *manifests.check_manifest(manifest, registry),
+        *check_private(MANIFEST, manifest),
+        *faults,
+    ]
     if faults:
         return faults
     if faults := check_bytes(folder, manifest["files"]):
         return faults
     run, faults = _json(RUN, (folder / RUN).read_bytes())
-    if faults := faults or [*check_run(run, manifest, now), *check_private(RUN, run)]:
+    if faults := faults or [*runs.check_run(run, manifest, now), *check_private(RUN, run)]:
         return faults
     # Arrow is not loaded for what is refused before.
     from panelist.leaderboard.check_grid import check_grid
@@ -121,7 +123,7 @@ def _examined(
 
 def _json(name: str, data: bytes) -> tuple[Any, list[Fault]]:
     value, faults = read_json(name, data)
-    faults = faults or check_texts(name, value, FREE)
+    faults = faults or check_texts(name, value, manifests.FREE)
     faults = faults or list(islice(check_shape(name, value, SHAPES[name]), MOST))
     return value, faults or check_canonical(name, value, data)
 

@@ -296,7 +296,7 @@ def _parrot(draft: Draft) -> None:
 
 drafted("shared-text", "parrot", _parrot)
 drafted("secret-in-text", "token-in-reply", cell(1, "text", "Use hf_" + "a" * 34 + " for it."))
-drafted("personal-data", "home-path", put("hardware", value="/home/alice/models on a laptop"))
+drafted("personal-data", "home-path", put("hardware", value="models in /Users/alice on a laptop"))
 drafted("personal-data", "e-mail", put("hardware", value="ask alice@example.org"))
 
 
