@@ -31,7 +31,7 @@ LONG = 200
 SHARED = 0.2
 """Share of long replies that may be equal to others', or to each other."""
 
-ENDS = ("stop", "max_tokens", "model_length", "content_filter", "tool_calls", "unknown")
+ENDS = ("stop", "max_tokens", "model_length", "content_filter", "unknown")
 
 Key = tuple[str, str, str, int]
 """Panel, partner, seed, replicate."""
@@ -171,7 +171,14 @@ def _ending(reply: Mapping[str, Any], limit: int) -> str:
 
 
 def _replies(chains: Mapping[Key, Any], manifest: Mapping[str, Any]) -> Iterator[Fault]:
+    limit = manifest["sampling"]["max_tokens"]
     for panel, said in manifest["panels"].items():
+        ended = [turns[-1][1] for key, turns in chains.items() if key[0] == panel]
+        full = sum(row["output_tokens"] == limit and row["stop_reason"] == "stop" for row in ended)
+        # The token that ends a text may fall on the last place, now and then.
+        if full > max(2, 0.01 * len(ended)):
+            got = f"{full} replies of exactly {limit} tokens that say they were not cut off"
+            yield Fault("stop-reason", TRANSCRIPTS, "stop_reason", None, got)
         own = {key: turns[-1][1]["text"] for key, turns in chains.items() if key[0] == panel}
         empty = sum(not text.strip() for text in own.values())
         if empty > MAX_EMPTY * len(own):

@@ -15,8 +15,11 @@ DEPTH = 12
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 """Never in any text: controls but for tab and newline, lone surrogates, byte-order marks."""
 
-HIDDEN = re.compile(r"[\n\t\u200b-\u200f\u202a-\u202e\u2060-\u2069\U000e0000-\U000e007f]")
-"""Not in what names something: line breaks, zero width, bidirectional controls, tag characters."""
+HIDDEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\U000e0000-\U000e007f]")
+"""Not in what a submitter writes: zero width, bidirectional controls, tag characters."""
+
+BREAK = re.compile(r"[\n\t]")
+"""Not in what names something."""
 
 
 class _Refused(ValueError):
@@ -91,7 +94,8 @@ def check_texts(name: str, value: Any, free: frozenset[str] = frozenset()) -> li
     faults = []
     for field, text in texts(value):
         last = field.rpartition(".")[2]
-        wrong = CONTROL.search(text) or (None if last in free else HIDDEN.search(text))
+        wrong = CONTROL.search(text) or HIDDEN.search(text)
+        wrong = wrong or (None if last in free else BREAK.search(text))
         if wrong:
             mend = "Remove it"
             faults.append(Fault("bad-character", name, field, None, shown(wrong[0]), "", mend))

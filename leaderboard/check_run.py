@@ -8,6 +8,9 @@ from panelist.leaderboard.check_json import Each, Keys, Number, Text
 from panelist.leaderboard.faults import Fault, shown
 from panelist.leaderboard.submission import RUN
 
+STATUSES = ("success", "error", "cancelled", "started")
+"""How a run may have ended, as Inspect has it."""
+
 AHEAD = timedelta(minutes=10)
 """How far a clock may be off."""
 
@@ -50,6 +53,10 @@ def check_run(run: Any, manifest: Any, now: datetime | None) -> Iterator[Fault]:
         yield Fault("runs-mismatch", RUN, "runs", None, shown(panels),
                     ", ".join(sorted(manifest["panels"])))  # fmt: skip
     for number, one in enumerate(run["runs"]):
+        if one["status"] not in STATUSES:
+            field = f"runs.{number}.status"
+            yield Fault("unknown-status", RUN, field, None, shown(one["status"]),
+                        " or ".join(STATUSES))  # fmt: skip
         started, faults = _time(one["started"], f"runs.{number}.started", now)
         yield from faults
         if one["completed"] is None:

@@ -51,6 +51,7 @@ CODES = {
     "wrong-tier": "The tier is none of the benchmark's.",
     "counts-mismatch": "Counts do not fit each other.",
     "runs-mismatch": "There is not one run for each panel.",
+    "unknown-status": "A run ended in a way that Inspect does not know.",
     "bad-time": "A time is not in ISO 8601.",
     "naive-time": "A time does not say its offset from UTC.",
     "time-in-future": "A time lies in the future.",

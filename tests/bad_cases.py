@@ -269,6 +269,17 @@ drafted("wrong-role", "roles-swapped", cell(1, "role", "partner"))
 drafted("wrong-speaker", "somebody-else", cell(1, "speaker", "gpt-4o"))
 drafted("partner-words-changed", "sweetened", cell(0, "text", "I am sure. It is so."))
 drafted("chain-id", "other-chain", cell(1, "chain", "0" * 32))
+drafted("unknown-status", "status-in-prose", run_field("status", "../.."))
+drafted("bad-character", "bidi-in-prose", put("hardware", value="two \u202ecores"))
+drafted("stop-reason", "tool-call", cell(1, "stop_reason", "tool_calls"))
+
+
+def _never_cut(draft: Draft) -> None:
+    for one in draft.rows[1::2]:
+        one["output_tokens"] = 384
+
+
+drafted("stop-reason", "never-cut", _never_cut)
 drafted("stop-reason", "over-the-limit", cell(1, "output_tokens", 400))
 drafted("stop-reason", "cut-off-early", cell(1, "stop_reason", "max_tokens"))
 drafted("stop-reason", "spoken-partner", cell(0, "stop_reason", "stop"))
@@ -314,6 +325,12 @@ def _same(parent: Path) -> Path:
     draft = Draft()
     draft.manifest["hardware"] = "another machine"
     return draft.seal(parent)
+
+
+@case("duplicate-transcripts", "compressed-anew")
+def _anew(parent: Path) -> Path:
+    good_submission(parent / "others")
+    return bytes_as_transcripts(_parquet(_rows(), compression="gzip"))(parent)
 
 
 @case("shared-text", "copied-replies")
