@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 from panelist.leaderboard.board import Board
 from panelist.leaderboard.board_csv import to_csv, to_frame
 from panelist.leaderboard.page import render_board, render_checkpoint, render_versions
-from panelist.leaderboard.submission import canonical
 from panelist.panels.errors import PanelistError
 
 INDEX, DATA, BOARDS, CHECKPOINTS = "index.html", "board.json", "boards", "checkpoints"
@@ -71,7 +70,8 @@ def write_site(board: Board, output: Path) -> Path:
 def _write(board: Board, folder: Path) -> None:
     data = board.data
     _text(folder / INDEX, render_board(data, older=f"{BOARDS}/{INDEX}"))
-    (folder / DATA).write_bytes(canonical(data))
+    # Keys stay in their order, which is that of the page.
+    _text(folder / DATA, json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
     _text(folder / "board.csv", to_csv(data))
     pq.write_table(
         pa.Table.from_pandas(to_frame(data), preserve_index=False), folder / "board.parquet"
