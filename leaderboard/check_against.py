@@ -1,7 +1,10 @@
 """A submission beside others: not there already, not their replies, not their files."""
 
 import json
+import re
+import stat
 from collections.abc import Iterator
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +41,10 @@ def check_against(folder: Path, manifest: Any, table: pa.Table, others: Path) ->
         if rows["sha256"] == digest:
             yield Fault("duplicate-transcripts", TRANSCRIPTS, got=f"those of {other.name}")
             return
-        theirs, _ = read_transcripts(other / TRANSCRIPTS, rows["rows"])
+        try:
+            theirs, _ = read_transcripts(other / TRANSCRIPTS, rows["rows"])
+        except (OSError, KeyError):
+            continue  # not this one's fault
         if theirs is None:
             continue
         if whose == name:
@@ -58,7 +64,9 @@ def check_against(folder: Path, manifest: Any, table: pa.Table, others: Path) ->
 
 def _long_replies(table: pa.Table) -> set[str]:
     text = table.filter(pc.equal(table["role"], "focal"))["text"]
-    return {value for value in text.unique().to_pylist() if len(value) >= LONG}
+    # A copy with another space, capital or comma is a copy.
+    plain = (re.sub(r"[\W_]+", " ", value).casefold() for value in text.unique().to_pylist())
+    return {value for value in plain if len(value) >= LONG}
 
 
 def check_pull(base: Path, head: Path) -> list[Fault]:
@@ -81,6 +89,15 @@ def check_pull(base: Path, head: Path) -> list[Fault]:
     for place in added[1:] if len(added) > 1 else []:
         mend = "One pull request, one submission"
         faults.append(Fault("touches-other-submission", shown(place), got="added too", mend=mend))
+    for place in added[:1]:
+        if any(f"{up}/{MANIFEST}".removeprefix("./") in after for up in Path(place).parents):
+            mend = "Put it beside the other submissions, not into one"
+            faults.append(Fault("touches-other-submission", shown(place), got="inside", mend=mend))
+        if Path(place).name in {Path(path).parent.name for path in before}:
+            mend = "It is there already: nothing to do"
+            faults.append(Fault("duplicate-manifest", shown(place), mend=mend))
+        if f"{place}/{MANIFEST}" not in after:
+            faults.append(Fault("missing-file", shown(f"{place}/{MANIFEST}")))
     for path in sorted(after.keys() - before.keys()):
         if Path(path).name not in FILES or not NAME.fullmatch(Path(path).parent.name):
             mend = "A pull request adds one submission's folder, nothing else"
@@ -88,11 +105,19 @@ def check_pull(base: Path, head: Path) -> list[Fault]:
     return faults
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    from hashlib import sha256
-
-    return {
-        str(path.relative_to(folder)): sha256(path.read_bytes()).digest()
-        for path in folder.rglob("*")
-        if path.is_file() and ".git" not in path.parts
-    }
+def _files(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Kind and content of all that is no folder; links, which git can hold, are not followed."""
+    found = {}
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder)
+        kind = stat.S_IFMT(path.lstat().st_mode)
+        if kind == stat.S_IFDIR or ".git" in inside.parts:
+            continue
+        content = b""
+        if kind == stat.S_IFREG:
+            with path.open("rb") as file:
+                content = file_digest(file, "sha256").digest()
+        elif kind == stat.S_IFLNK:
+            content = str(path.readlink()).encode()
+        found[inside.as_posix()] = (kind, content)
+    return found

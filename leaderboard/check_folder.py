@@ -19,6 +19,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}-[0-9a-f]{12}")
 
 def check_files(folder: Path) -> list[Fault]:
     """Which files are there, looked at from outside: nothing is opened."""
+    if folder.is_symlink():
+        return [Fault("not-plain-file", shown(folder.name), expected="a folder")]
     try:
         there = {entry.name: entry for entry in os.scandir(folder)}
     except OSError as ex:

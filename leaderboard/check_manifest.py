@@ -99,6 +99,7 @@ SHAPE = Keys(
 )
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_VERSION = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})\.([0-9]{1,6})(?:[A-Za-z.+-][A-Za-z0-9.+-]*)?")
 
 
 @lru_cache(maxsize=8)
@@ -126,7 +127,7 @@ def check_manifest(said: Any, registry: Path | None) -> Iterator[Fault]:
     if said["prompt_sha256"] != prompt_sha256():
         yield fault("prompt-changed", "prompt_sha256", said["prompt_sha256"], "", again)
     package = said["package"]
-    version = re.match(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", package["version"])
+    version = _VERSION.fullmatch(package["version"])
     if not version or tuple(map(int, version.groups())) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         yield fault("package-too-old", "package.version", package["version"], oldest, again)
@@ -187,6 +188,15 @@ def _checkpoint(said: Any, registry: Path | None) -> Iterator[Fault]:
         yield Fault("engine-mismatch", MANIFEST, "runtime.engine", None,
                     shown(said["runtime"]["engine"]), shown(provider))  # fmt: skip
     yield from _weights(own["weights"], provider)
+    for field in ("weights_sha256", "chat_template_sha256"):
+        value = said["runtime"][field]
+        if value is not None and not re.fullmatch("[0-9a-f]{64}", value):
+            yield Fault("revision-not-pinned", MANIFEST, f"runtime.{field}", None, shown(value),
+                        "64 hexadecimal digits")  # fmt: skip
+    seen = said["runtime"]["weights_sha256"]
+    if own["weights"]["kind"] == "sha256" and seen not in (None, own["weights"]["value"]):
+        yield Fault("revision-not-pinned", MANIFEST, "checkpoint.weights.value", None,
+                    shown(own["weights"]["value"]), "what runtime.weights_sha256 says")  # fmt: skip
 
 
 def _weights(weights: Mapping[str, str], provider: str) -> Iterator[Fault]:
@@ -196,7 +206,11 @@ def _weights(weights: Mapping[str, str], provider: str) -> Iterator[Fault]:
         yield Fault("weights-kind", MANIFEST, "checkpoint.weights.kind", None,
                     shown(weights["kind"]), " or ".join(kinds))  # fmt: skip
         return
-    patterns = {"revision": "[0-9a-f]{40}", "sha256": "[0-9a-f]{64}", "api": r"[\x21-\x7e]{1,200}"}
+    patterns = {
+        "revision": "[0-9a-f]{40}",
+        "sha256": "[0-9a-f]{64}",
+        "api": r"(?!.*latest)[\x21-\x7e]{1,200}",
+    }
     if not re.fullmatch(patterns[weights["kind"]], weights["value"]):
         mend = "Name the commit of the weights with --revision; a branch such as main moves"
         yield Fault("revision-not-pinned", MANIFEST, field, None, shown(weights["value"]),

@@ -12,7 +12,7 @@ _SECRETS = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
 )
 _PERSONAL = re.compile(
-    r"/home/\w+|/Users/\w+|[A-Za-z]:\\Users\\|[\w.+-]+@[\w-]+\.[A-Za-z]{2,}", re.ASCII
+    r"/home/\w+|/Users/\w+|[A-Za-z]:\\Users\\|(?<![\w.+-])[\w.+-]+@[\w-]+\.[A-Za-z]{2,}", re.ASCII
 )
 
 

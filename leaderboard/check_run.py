@@ -52,6 +52,12 @@ def check_run(run: Any, manifest: Any, now: datetime | None) -> Iterator[Fault]:
     if sorted(panels) != sorted(manifest["panels"]):
         yield Fault("runs-mismatch", RUN, "runs", None, shown(panels),
                     ", ".join(sorted(manifest["panels"])))  # fmt: skip
+    for field, panel in [(f"failed.{n}.panel", f["panel"]) for n, f in enumerate(run["failed"])]:
+        if panel not in manifest["panels"]:
+            yield Fault("unknown-panel", RUN, field, None, shown(panel))
+            break
+    if run["output_tokens"] is not None and run["output_tokens"] < 0:
+        yield Fault("wrong-type", RUN, "output_tokens", None, shown(run["output_tokens"]), "0 up")
     for number, one in enumerate(run["runs"]):
         if one["status"] not in STATUSES:
             field = f"runs.{number}.status"

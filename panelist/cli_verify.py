@@ -41,9 +41,10 @@ def verify(
     folders = [folder]
     if base is not None:
         faults = check_pull(base, folder)
-        old = {path.parent.name for path in base.rglob(MANIFEST)}
+        # By place, not by name: what is not looked at here must be what was there before.
+        old = {path.relative_to(base) for path in base.rglob(MANIFEST)}
         folders = sorted(
-            path.parent for path in folder.rglob(MANIFEST) if path.parent.name not in old
+            path.parent for path in folder.rglob(MANIFEST) if path.relative_to(folder) not in old
         )
         against = base
     for one in folders if not faults else []:

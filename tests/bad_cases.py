@@ -64,6 +64,7 @@ case("size-mismatch", "longer-transcripts")(
 case("sha256-mismatch", "flipped-bit")(touched(_flip))
 
 # JSON.
+case("not-json", "quotes")(raw_manifest(lambda d: b'\\"' * 127_000))
 case("not-utf8", "latin-1")(raw_manifest(lambda d: d.replace(b"made up", b"\xe9t\xe9")))
 case("not-json", "cut-off")(raw_manifest(lambda d: d[:-20]))
 case("duplicate-key", "key-twice")(raw_manifest(lambda d: b'{"format":1,' + d[1:]))
@@ -92,6 +93,8 @@ drafted("unknown-format", "format-2", put("format", value=2))
 drafted("unknown-benchmark", "benchmark-0", put("benchmark", value="0.9"))
 drafted("prompt-changed", "other-prompt", put("prompt_sha256", value="0" * 64))
 drafted("package-too-old", "old-package", put("package", "version", value="0.0.9"))
+drafted("package-too-old", "markup-version", put("package", "version", value="0.1.0<b>"))
+drafted("package-too-old", "arabic-version", put("package", "version", value="٠.١.٠"))
 drafted("dirty-package", "edited-checkout", put("package", "dirty", value=True))
 drafted("bad-name", "markup-as-name", put("submitter", value="<script>alert(1)</script>"))
 drafted("not-ascii-id", "cyrillic", put("checkpoint", "name", value="smоllm2-135m-instruct"))
@@ -106,6 +109,17 @@ drafted(
     "main",
     put("checkpoint", "weights", value={"kind": "revision", "value": "main"}),
 )
+drafted("revision-not-pinned", "two-hashes", put("runtime", "weights_sha256", value="cd" * 32))
+drafted("revision-not-pinned", "no-hash", put("runtime", "chat_template_sha256", value="chatml"))
+
+
+def _latest(draft: Draft) -> None:
+    weights = {"kind": "api", "value": "gpt-4o-latest"}
+    draft.manifest["checkpoint"] |= {"model": "openai/gpt-4o-latest", "weights": weights}
+    draft.manifest["runtime"]["engine"] = "openai"
+
+
+drafted("revision-not-pinned", "latest", _latest)
 drafted("bad-url", "javascript", put("source", value="javascript:alert(1)"))
 drafted("bad-url", "credentials", put("source", value="https://user:pw@example.org/"))
 drafted("bad-url", "plain-http", put("source", value="http://example.org/"))
@@ -125,6 +139,14 @@ drafted("wrong-tier", "own-tier", put("panels", "hedging", "tier", value="24x2")
 drafted("counts-mismatch", "more-seeds", put("panels", "hedging", "seeds", value=200))
 drafted("counts-mismatch", "unlisted-failures", put("panels", "hedging", "failed", value=3))
 drafted("runs-mismatch", "two-runs", lambda d: d.run["runs"].append(dict(d.run["runs"][0])))
+drafted(
+    "unknown-panel",
+    "failed-elsewhere",
+    lambda d: d.run["failed"].append(
+        {"panel": "repair", "partner": "x", "seed": "y", "replicate": 1, "error": ""}
+    ),
+)
+drafted("wrong-type", "negative-tokens", lambda d: d.run.update(output_tokens=-1))
 drafted("bad-time", "yesterday", run_field("started", "yesterday"))
 drafted("naive-time", "no-offset", run_field("started", f"{DAY}T10:00:00"))
 drafted("time-in-future", "next-century", run_field("completed", "2126-01-01T00:00:00+00:00"))
@@ -162,6 +184,27 @@ case("parquet-truncated", "no-end")(
     lambda parent: bytes_as_transcripts(_parquet(_rows())[:-4])(parent)
 )
 case("parquet-encrypted", "encrypted-footer")(bytes_as_transcripts(b"PARE" + b"\0" * 60 + b"PARE"))
+
+
+case("not-parquet", "three-bytes")(bytes_as_transcripts(b"PAR"))
+case("parquet-truncated", "four-bytes")(bytes_as_transcripts(b"PAR1"))
+
+
+def _wide(draft: Draft) -> None:
+    for number, one in enumerate(draft.rows):
+        if number % 2:
+            one["text"] = one["reasoning"] = f"😀{number}" + "x" * 150_000
+
+
+drafted("parquet-bomb", "bomb-wide-characters", _wide)
+
+
+def _noted(draft: Draft) -> None:
+    table = pa.Table.from_pylist(draft.rows, SCHEMA)
+    draft.table = table.replace_schema_metadata({"note": "sk-" + "a1B2" * 10})
+
+
+drafted("unknown-key", "footer-note", _noted)
 
 
 @case("parquet-bomb", "bomb-long-text")
@@ -331,6 +374,25 @@ def _same(parent: Path) -> Path:
 def _anew(parent: Path) -> Path:
     good_submission(parent / "others")
     return bytes_as_transcripts(_parquet(_rows(), compression="gzip"))(parent)
+
+
+@case("not-plain-file", "link-to-folder")
+def _linked(parent: Path) -> Path:
+    folder = good_submission(parent / "elsewhere")
+    link = parent / folder.name
+    link.symlink_to(folder)
+    return link
+
+
+@case("shared-text", "copied-with-a-space")
+def _spaced(parent: Path) -> Path:
+    other, own = Draft("smollm2-135m-hedged"), Draft()
+    for number, (mine, theirs) in enumerate(zip(own.rows, other.rows, strict=True)):
+        if number % 2:
+            theirs["text"] = f"{number} is what I say to that. " * 12
+            mine["text"] = theirs["text"].replace("is", " is").upper()
+    other.seal(parent / "others")
+    return own.seal(parent)
 
 
 @case("shared-text", "copied-replies")

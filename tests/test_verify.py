@@ -1,7 +1,9 @@
 """Every bad submission is refused with its own code; a good one is taken, and scored twice."""
 
 import json
+import os
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -149,6 +151,62 @@ def test_a_pull_request_adds_one_submission_and_nothing_else(tmp_path: Path) -> 
     (two / "README.md").write_text("mine")
     said = run(commands, ["verify", str(two), "--base", str(base)]).output
     assert said.count("touches-other-submission") == 3
+
+
+def _nested(other: Path) -> None:
+    good_submission(other)
+
+
+def _same_name(other: Path) -> None:
+    copy = other.parent.parent / "copy" / other.name
+    copy.mkdir(parents=True)
+    (copy / MANIFEST).write_bytes((other / MANIFEST).read_bytes())
+    (copy / "run.json").write_bytes(b"not looked at?")
+
+
+def _no_manifest(other: Path) -> None:
+    folder = other.with_name("x-0123456789ab")
+    folder.mkdir()
+    (folder / "run.json").write_bytes(b"not looked at?")
+
+
+def _link_for_file(other: Path) -> None:
+    good_submission(other.parent)
+    target = other.parent.parent.parent / "elsewhere"
+    (other / MANIFEST).rename(target)
+    (other / MANIFEST).symlink_to(target)
+
+
+def _link_to_folder(other: Path) -> None:
+    good_submission(other.parent)
+    other.with_name("y-0123456789ab").symlink_to("/etc")
+
+
+def _pipe(other: Path) -> None:
+    good_submission(other.parent)
+    os.mkfifo(other / "pipe")
+
+
+@pytest.mark.parametrize(
+    "change", [_nested, _same_name, _no_manifest, _link_for_file, _link_to_folder, _pipe]
+)
+def test_a_pull_request_sneaks_nothing_in(change: Callable[[Path], None], tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    other = good_submission(base / "1.0", "smollm2-135m-hedged")
+    head = Path(shutil.copytree(base, tmp_path / "head"))
+    change(head / "1.0" / other.name)
+    done = CliRunner().invoke(commands, ["verify", str(head), "--base", str(base)])
+    assert done.exit_code == 1, done.output
+    assert "reader-" not in done.output
+
+
+def test_what_is_wrong_with_another_is_not_this_ones_fault(tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    for name, said in (("a", {}), ("b", {"files": {"transcripts.parquet": {"sha256": ""}}})):
+        (others / name).mkdir(parents=True)
+        said = said | {"checkpoint": {"name": "another"}}
+        (others / name / MANIFEST).write_text(json.dumps(said))
+    assert examine(good_submission(tmp_path), against=others) == []
 
 
 def test_the_command_line_says_every_reason_and_ends_with_1(tmp_path: Path) -> None:
