@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 from panelist.analysis.cells import Cells, cells
 from panelist.analysis.errors import AnalysisError, NotIdentified
@@ -130,7 +130,7 @@ def signal_detection(
 def _indices(sums: Floats) -> Floats:
     """Hit rate, false-alarm rate, d' and criterion from (4, ...) sums."""
     h, n1, f, n0 = sums
-    zh, zf = stats.norm.ppf((h + 0.5) / (n1 + 1)), stats.norm.ppf((f + 0.5) / (n0 + 1))
+    zh, zf = special.ndtri((h + 0.5) / (n1 + 1)), special.ndtri((f + 0.5) / (n0 + 1))
     return np.stack([h / n1, f / n0, zh - zf, -(zh + zf) / 2])
 
 

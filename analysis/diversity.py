@@ -162,14 +162,38 @@ def jackknife_class_means(
     for name, mask in classes.items():
         if not mask.any():
             continue
-        total = np.zeros(s)
-        for i, j in zip(*np.nonzero(mask), strict=True):
-            e = values[:, i] - values[:, j]
-            sums, square = e.sum(axis=0), (e**2).sum(axis=1)
-            rest = sums - e
-            total += (rest**2).sum(axis=1) - (square.sum() - square)
+        whole = values.sum(axis=0)
+        square, along = pair_sums(values, mask), pair_sums(values, mask, whole)
+        # Over pairs, |whole - own|^2 less the squares of the seeds that are left.
+        total = pair_sums(whole, mask) - 2 * along + 2 * square - square.sum()
         out[name] = total / (mask.sum() * (s - 1) * (s - 2) * p)
     return out
+
+
+def pair_sums(values: Floats, mask: NDArray[np.bool_], others: Floats | None = None) -> Floats:
+    """Sum over pairs (i, j) of the inner products of x_i - x_j and y_i - y_j.
+
+    Parameters
+    ----------
+    values : array (..., n, P)
+        x.
+    mask : array (n, n)
+        Which pairs.
+    others : array (..., n, P), optional
+        y; default x itself, and the sum is one of squared distances.
+
+    Examples
+    --------
+    >>> pair_sums(np.array([[0.0], [1.0], [5.0]]), np.triu(np.ones((3, 3), bool), 1))
+    array(42.)
+    """
+    # The Laplacian of the graph of pairs: of n x n numbers it makes one in a product of matrices.
+    both = mask.astype(float) + mask.T
+    laplacian = np.diag(both.sum(axis=0)) - both
+    # What all have in common is in no difference, and would cost digits.
+    x = values - values.mean(axis=-2, keepdims=True)
+    y = x if others is None else others - others.mean(axis=-2, keepdims=True)
+    return np.asarray((x * (laplacian @ y)).sum(axis=(-2, -1)))
 
 
 def _combine(

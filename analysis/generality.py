@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from panelist.analysis.diversity import pair_classes
+from panelist.analysis.diversity import pair_classes, pair_sums
 from panelist.analysis.errors import AnalysisError, NotIdentified
 from panelist.analysis.profiles import Profiles, second_moment, squared_distances
 from panelist.analysis.shift import MIN_SEEDS
@@ -168,10 +168,8 @@ class _World:
         x = np.sqrt(main)[:, None, None] * (effect(self.family) + effect(self.recipe))
         x = x + np.sqrt(inter)[:, None, None] * effect(self.cross)
         x = x + rng.standard_normal((draws, n, p)) @ _root(self.noise)
-        square = (x**2).sum(axis=2)
-        d2 = square[:, :, None] + square[:, None, :] - 2 * x @ x.transpose(0, 2, 1)
-        d2 = (d2 - 2 * np.trace(self.noise)) / p
-        means = tuple(d2[:, m].mean(axis=1) for m in self.classes.values())
+        noise = 2 * np.trace(self.noise)
+        means = tuple((pair_sums(x, m) / m.sum() - noise) / p for m in self.classes.values())
         e = x - x.mean(axis=1, keepdims=True)
         covariance = e.transpose(0, 2, 1) @ e - (n - 1) * self.noise
         return _index(means[0], means[1]), self.fit(means, covariance)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 
 from panelist.analysis.errors import AnalysisError, NotIdentified
 from panelist.analysis.sufficient import Floats
@@ -82,7 +82,7 @@ def share_interval(seed_values: ArrayLike, level: float = 0.95) -> Interval:
     n, p = len(x), float(x.mean())
     se = float(x.std(ddof=1) / np.sqrt(n))
     size = p * (1 - p) / se**2 if se > 1e-12 else float(n)
-    t2 = float(stats.t.ppf((1 + check_level(level)) / 2, n - 1)) ** 2
+    t2 = float(special.stdtrit(n - 1, (1 + check_level(level)) / 2)) ** 2
     centre = (p + t2 / (2 * size)) / (1 + t2 / size)
     half = np.sqrt(t2 * (p * (1 - p) / size + t2 / (4 * size**2))) / (1 + t2 / size)
     low, high = min(p, max(0.0, centre - half)), max(p, min(1.0, centre + half))
@@ -96,9 +96,9 @@ def level_interval(seed_values: ArrayLike, measure: str, level: float = 0.95) ->
 
 def t_from_se(estimate: float, se: float, df: float, level: float = 0.95) -> Interval:
     """Interval and two-sided p-value from an estimate, its standard error and its df."""
-    half = float(stats.t.ppf((1 + check_level(level)) / 2, df)) * se
+    half = float(special.stdtrit(df, (1 + check_level(level)) / 2)) * se
     t = abs(estimate) / se if se > 0 else (np.inf if estimate else 0.0)
-    p = float(2 * stats.t.sf(t, df))
+    p = float(2 * special.stdtr(df, -t))
     return Interval(estimate, estimate - half, estimate + half, level, se, p)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 from panelist.analysis.errors import AnalysisError, NotIdentified
 from panelist.analysis.interval import check_level
@@ -105,7 +105,7 @@ def log_ratios(
     # Two identical columns differ by exactly nothing: t = 0, not 0 / 0.
     t = np.divide(np.abs(estimate), se, out=np.zeros_like(se), where=se > 0)
     t[(se == 0) & (estimate != 0)] = np.inf
-    half = stats.t.ppf((1 + level) / 2, n - 1) * se
+    half = special.stdtrit(n - 1, (1 + level) / 2) * se
     peaks = np.sort(max_t(z, seed=seed))
     beyond = len(peaks) - np.searchsorted(peaks, t, side="left")
     return Pairs(
@@ -114,7 +114,7 @@ def log_ratios(
         se=se,
         low=estimate - half,
         high=estimate + half,
-        p=2 * stats.t.sf(t, n - 1),
+        p=2 * special.stdtr(n - 1, -t),
         p_max_t=(1 + beyond) / (1 + len(peaks)),
         level=level,
     )

@@ -159,7 +159,14 @@ def _critical(psi: Floats, scale: Floats, level: float, draws: int, seed: int) -
     rng = np.random.default_rng(seed)
     z = rng.standard_normal((draws, s)) @ (psi * np.sqrt(s / (s - 1)))
     t = np.sqrt(rng.chisquare(s - 1, draws) / (s - 1))
-    largest = np.array([(np.abs(row[:, None] - row) / scale).max() for row in z])
+    # A row against all later ones, in all draws at once.
+    z, weight, largest = np.ascontiguousarray(z.T), 1 / scale, np.zeros(draws)
+    room = np.empty_like(z)
+    for i in range(len(z) - 1):
+        gap = np.subtract(z[i + 1 :], z[i], out=room[i + 1 :])
+        np.abs(gap, out=gap)
+        gap *= weight[i, i + 1 :, None]
+        np.maximum(largest, gap.max(axis=0), out=largest)
     return float(np.quantile(largest / t, level))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 from panelist.analysis.errors import AnalysisError, NotIdentified
 from panelist.analysis.extent import SPLITS, Reference, RelativeRange, relative_range
@@ -160,7 +160,7 @@ def hotelling(d: ArrayLike) -> tuple[float, tuple[int, int], float]:
     t2 = n * mean @ np.linalg.solve(np.atleast_2d(np.cov(c, rowvar=False)), mean)
     df = (k - 1, n - k + 1)
     f = float(t2 * df[1] / ((n - 1) * df[0]))
-    return f, df, float(stats.f.sf(f, *df))
+    return f, df, float(special.fdtrc(*df, max(f, 0.0)))
 
 
 def shrink(levels: Floats, v: float) -> Floats | None:

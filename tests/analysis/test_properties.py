@@ -14,7 +14,12 @@ from made_up import table
 from panelist.analysis.cells import cells
 from panelist.analysis.composition import Panel, compose
 from panelist.analysis.detection import signal_detection
-from panelist.analysis.diversity import diversity
+from panelist.analysis.diversity import (
+    class_means,
+    diversity,
+    jackknife_class_means,
+    pair_classes,
+)
 from panelist.analysis.dose import dose_response
 from panelist.analysis.echo import echo_model
 from panelist.analysis.equivalence import equivalence
@@ -23,7 +28,7 @@ from panelist.analysis.floor import floor
 from panelist.analysis.generality import general_claim
 from panelist.analysis.permutation import permutation_test
 from panelist.analysis.pilot import refit
-from panelist.analysis.profiles import Profiles
+from panelist.analysis.profiles import Profiles, second_moment, squared_distances
 from panelist.analysis.sensitivity import fixed_effects
 from panelist.analysis.shift import Shift, shift
 from panelist.analysis.srm import social_relations
@@ -133,6 +138,21 @@ def test_one_bad_cell_is_a_typed_error(field, bad):
             sumsq=grids["sumsq"],
             measure="label",
         )
+
+
+@RUNS
+@given(st.integers(3, 8), st.integers(1, 3), st.integers(0, 99), st.floats(-1e3, 1e3))
+def test_a_seed_left_out_is_a_seed_that_was_not_there(seeds, behaviours, seed, offset):
+    rng = np.random.default_rng(seed)
+    x = offset + rng.normal(size=(seeds, 9, behaviours))
+    p = Profiles.from_arrays(x, family=list("aabbccdde"), recipe=list("xyxyxyxyz"), scale=1.0)
+    classes = pair_classes(p)
+    for name, left in jackknife_class_means(p.values, classes).items():
+        anew = [
+            class_means(squared_distances(second_moment(np.delete(p.values, s, 0))), classes)[name]
+            for s in range(seeds)
+        ]
+        np.testing.assert_allclose(left, anew, atol=1e-8)
 
 
 @RUNS

@@ -32,6 +32,24 @@ def counts(p: np.ndarray, replies: int, rng: np.random.Generator) -> Cells:
     return Cells.from_arrays(total, n, replies=n, measure="label")
 
 
+@pytest.mark.parametrize("rows", [2, 3, 7])
+def test_the_reference_is_the_largest_of_all_pairs(rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    x = rng.normal(0, 1, (30, rows)) * np.arange(1, rows + 1)
+    # As in `ranking`: the same draws, every pair written out.
+    psi = (x - x.mean(axis=0)) / 30 * np.sqrt(30 / 29)
+    draw = np.random.default_rng(5)
+    z, chi = draw.standard_normal((400, 30)) @ psi, draw.chisquare(29, 400)
+    spread = np.sqrt(((psi[:, :, None] - psi[:, None, :]) ** 2).sum(axis=0))
+    t = [
+        np.abs(z[:, i] - z[:, j]) / spread[i, j] / np.sqrt(chi / 29)
+        for i in range(rows)
+        for j in range(i)
+    ]
+    found = made(x, draws=400, seed=5)
+    assert found.critical == pytest.approx(np.quantile(np.max(t, axis=0), 0.95))
+
+
 @pytest.mark.parametrize("seeds, rows, missing", [(24, 5, 0.0), (200, 12, 0.0), (60, 8, 0.15)])
 def test_identical_rows_are_told_apart_in_five_percent_of_worlds(
     seeds: int, rows: int, missing: float
