@@ -13,9 +13,8 @@ from panelist.analysis.detection import detection_of_cells
 from panelist.analysis.errors import NotIdentified
 from panelist.analysis.interval import Value
 from panelist.analysis.level import by_partner, overall
-from panelist.analysis.shift import brief_shift
+from panelist.analysis.shift import brief_shift, hotelling, identified
 from panelist.analysis.table import NO_OUTCOME, STATUSES
-from panelist.leaderboard.card import pieces
 from panelist.leaderboard.rescoring import Scored, bank_of
 from panelist.leaderboard.submission import MANIFEST, RUN
 from panelist.leaderboard.weights import CLOSED
@@ -23,6 +22,7 @@ from panelist.panels.checkpoint import Checkpoint
 from panelist.panels.partner import Partner
 from panelist.panels.seed import nested, shipped_seeds
 from panelist.scorers.cues import detect
+from panelist.scorers.segment import pieces
 
 SHOWN_SEEDS = 2
 """Seeds of each panel whose first replies stand on a checkpoint's page."""
@@ -178,8 +178,8 @@ def _floor(cells: Cells, behaviour: str) -> float | None:
     for partner in bank_of(behaviour).partners:
         twin = partner.same_turns_as
         if twin and {twin, partner.name} <= set(cells.partners):
-            found = brief_shift(cells.select([twin, partner.name]))
-            return None if isinstance(found, NotIdentified) else figure(found[1])
+            both = cells.select([twin, partner.name]).common()
+            return None if identified(both) else figure(hotelling(both.matrix())[2])
     return None
 
 

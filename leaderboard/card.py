@@ -19,6 +19,7 @@ from panelist.panels.errors import PanelistError
 from panelist.panels.seed import shipped_seeds
 from panelist.panels.tier import find_tier
 from panelist.scorers.logs import Run
+from panelist.scorers.segment import pieces
 
 VERBS = {"hedging": "hedge", "repair": "repair", "challenge": "challenge"}
 
@@ -273,12 +274,3 @@ def _examples(table: pd.DataFrame, partners: Sequence[str]) -> tuple[Example, ..
             )
         )
     return tuple(shown)
-
-
-def pieces(text: str, spans: Sequence[Sequence[int]]) -> list[tuple[str, bool]]:
-    """A text cut at its spans: (text, is it a span) in reading order."""
-    made, at = [], 0
-    for start, end in spans:
-        made += [(text[at:start], False), (text[start:end], True)]
-        at = end
-    return [piece for piece in [*made, (text[at:], False)] if piece[0]]

@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from panelist.panels.chain import Turn
-from panelist.scorers.behaviour import UNSCORED, score_turns
 from panelist.scorers.cues import DAMPING, CueDetector
 from panelist.scorers.cues_fast import columns as cue_columns
 from panelist.scorers.detector import Detector
 from panelist.scorers.features_fast import probabilities
 from panelist.scorers.learned import THRESHOLD, LearnedDetector
 from panelist.scorers.lexicon import shipped
+from panelist.scorers.records import UNSCORED, score_turns
 from panelist.scorers.reply_status import FOREIGN, HEAD, reply_status
 from panelist.scorers.rows import outcomes
 from panelist.scorers.segment import words
@@ -125,11 +125,12 @@ def _columns(chosen: Detector, said: Replies, status: Column) -> dict[str, Colum
     }
 
 
-# A refusal holds one of these words in its head, whatever its apostrophes. A text without any of
-# the foreign words is English unless it is in another script.
+# A refusal holds one of these words in its head, whatever its apostrophes. A text with fewer than
+# two of the foreign words is English unless it is in another script.
 _MAY_REFUSE = "(?i)can.t|cannot|can not|won.t|will not|unable|not able|decline|refuse"
+_FOREIGN = "(?:" + "|".join(sorted(map(re.escape, FOREIGN))) + ")"
 _MAY_BE_FOREIGN = (
-    "(?i)(?:^|[^a-z])(?:" + "|".join(sorted(map(re.escape, FOREIGN))) + ")(?:[^a-z]|$)"
+    f"(?is)(?:^|[^a-z]){_FOREIGN}[^a-z](?:.*[^a-z])?{_FOREIGN}(?:[^a-z]|$)"
     # Letters of another script: neither Latin nor the punctuation and symbols of any prose.
     r"|[^\x{0}-\x{24f}\x{2000}-\x{206f}\x{20a0}-\x{20cf}\x{2190}-\x{2bff}\x{fe0f}\x{1f000}-\x{1faff}]"
 )

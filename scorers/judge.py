@@ -25,10 +25,11 @@ from inspect_ai.util import collect
 
 from panelist.panels.chain import CHAIN_KEY, Chain, Turn
 from panelist.panels.errors import PanelistError
-from panelist.scorers.behaviour import UNSCORED, by_partner, features
+from panelist.scorers.behaviour import by_partner
 from panelist.scorers.detector import BEHAVIOURS, Behaviour, paired
 from panelist.scorers.judge_answer import NOTHING, Judgement, ask, settings
 from panelist.scorers.judge_rubric import rubric_version
+from panelist.scorers.records import UNSCORED, features
 from panelist.scorers.reply_status import reply_status
 from panelist.scorers.segment import words
 
@@ -155,7 +156,7 @@ def judge(
 ) -> Scorer:
     """A behaviour in the focal's replies, judged by a model.
 
-    The score's metadata holds one record per focal turn, as that of `panelist.scorers.behaviour`,
+    The score's metadata holds one record per focal turn, as that of `panelist.scorers.records`,
     with the judge's probability, label, quoted spans and answer. A reply without an outcome is not
     asked about; one whose judgement could not be read has status "error" and NaN.
 

@@ -24,9 +24,10 @@ from panelist.panels.chain import Turn
 from panelist.panels.errors import PanelistError
 from panelist.panels.reasoning import split_reasoning
 from panelist.panels.sampling import SAMPLING
-from panelist.scorers.behaviour import SCORERS, VALUES, outcome, score_turns
+from panelist.scorers.behaviour import SCORERS
 from panelist.scorers.detector import Behaviour, Detector
 from panelist.scorers.detectors import detector as named
+from panelist.scorers.records import VALUES, outcome, score_turns
 from panelist.scorers.rows import NAN, outcomes
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def focal_turn(doc: Mapping[str, Any], reply: str) -> Turn:
 
 
 def score_reply(doc: Mapping[str, Any], reply: str) -> dict[str, Any]:
-    """The record (`panelist.scorers.behaviour.score_turns`) of a reply to a document."""
+    """The record (`panelist.scorers.records.score_turns`) of a reply to a document."""
     chosen = default_detector(doc["behaviour"])
     return score_turns(chosen, [(doc["opening"], focal_turn(doc, reply))])[0]
 

@@ -63,7 +63,7 @@ def is_english(text: str) -> bool:
     True
     """
     prose = own_prose(fold(text)).lower()
-    letters = [c for c in prose if c.isalpha()]
+    letters = [] if prose.isascii() else [c for c in prose if c.isalpha()]
     if sum(c < "\u0250" for c in letters) < len(letters) / 2:
         return False
     found = {prose[a:b] for a, b in words(prose)}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from panelist.scorers.behaviour import UNSCORED
+from panelist.scorers.records import UNSCORED
 
 NAN = float("nan")
 
@@ -24,7 +24,7 @@ def outcomes(seen: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Status and numbers of one turn.
 
     Args:
-        seen: for each behaviour, its record of the turn (`panelist.scorers.behaviour.score_turns`).
+        seen: for each behaviour, its record of the turn (`panelist.scorers.records.score_turns`).
             What is said of the reply itself is taken from the first.
     """
     first = next(iter(seen.values()))

@@ -1,6 +1,7 @@
 """Words, sentences, and what of a reply is its own prose."""
 
 import re
+from collections.abc import Sequence
 
 _WORD = re.compile(r"[^\W_]+(?:['\-][^\W_]+)*")
 _BREAK = re.compile(r"(?<=[.!?])[\"')\]\u201d]*\s+|\n+")
@@ -77,3 +78,12 @@ def sentences(text: str) -> list[tuple[int, int]]:
             spans.append((start, end))
         start = stop.end() if stop else end
     return spans
+
+
+def pieces(text: str, spans: Sequence[Sequence[int]]) -> list[tuple[str, bool]]:
+    """A text cut at its spans: (text, is it a span) in reading order."""
+    made, at = [], 0
+    for start, end in spans:
+        made += [(text[at:start], False), (text[start:end], True)]
+        at = end
+    return [piece for piece in [*made, (text[at:], False)] if piece[0]]

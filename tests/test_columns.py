@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from panelist.panels.bank import find_bank
 from panelist.panels.chain import Turn
 from panelist.scorers import columns
-from panelist.scorers.behaviour import score_turns
 from panelist.scorers.columns import Replies, score_columns
 from panelist.scorers.detector import BEHAVIOURS
 from panelist.scorers.detectors import detector
+from panelist.scorers.records import score_turns
 from panelist.scorers.rows import outcomes
 
 NAMES = [f"{behaviour}-{kind}" for behaviour in BEHAVIOURS for kind in ("cues", "learned")]

@@ -22,7 +22,6 @@ from panelist.panels.checkpoint import shipped_checkpoints
 from panelist.panels.errors import PanelistError
 from panelist.panels.partner import Partner
 from panelist.panels.seed import shipped_seeds
-from panelist.scorers.behaviour import VALUES
 from panelist.scorers.lm_eval import (
     GENERATION,
     TOLERANCE,
@@ -31,6 +30,7 @@ from panelist.scorers.lm_eval import (
     read_lm_eval,
 )
 from panelist.scorers.logs import read_logs
+from panelist.scorers.records import VALUES
 from panelist.tasks.panel_challenge import panel_challenge
 from panelist.tasks.panel_hedging import panel_hedging
 from panelist.tasks.panel_repair import panel_repair

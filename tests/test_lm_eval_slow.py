@@ -20,8 +20,8 @@ from test_lm_eval import (
 )
 
 from panelist.panels.embedded_hf import export_hf
-from panelist.scorers.behaviour import VALUES
 from panelist.scorers.lm_eval import read_lm_eval
+from panelist.scorers.records import VALUES
 
 pytestmark = pytest.mark.slow
 
