@@ -32,9 +32,6 @@ SIZES = (2, 3, 4, 5)
 TIED = 50
 """Tied panels that are listed."""
 
-FEW = 60
-"""Checkpoints up to which general claims are simulated with all draws."""
-
 
 def rank(
     entries: Sequence[Entry], behaviour: str, by: RankedBy
@@ -169,12 +166,10 @@ def decomposition(entries: Sequence[Entry], behaviours: Sequence[str]) -> dict[s
     found = diversity(profiles, leave_out=False)
     if isinstance(found, NotIdentified):
         return {"why": found.summary()}
-    n = len(profiles.names)
-    general = general_claim(profiles, draws=2000 if n <= FEW else 100)
     return {
         "summary": found.summary(),
-        "general": general.summary(),
-        "n": n,
+        "general": general_claim(profiles).summary(),
+        "n": len(profiles.names),
         "seeds": found.n_seeds,
         "behaviours": list(found.behaviours),
         "pairs": dict(found.n_pairs),
