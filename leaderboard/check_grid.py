@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from panelist.leaderboard.check_json import CONTROL
-from panelist.leaderboard.check_private import secret
+from panelist.leaderboard.check_private import SECRETS, secret
 from panelist.leaderboard.faults import Fault, shown
 from panelist.leaderboard.submission import (
     MAX_EMPTY,
@@ -62,14 +62,24 @@ def check_grid(
         yield fault
     if faulty:
         return
-    limit = manifest["sampling"]["max_tokens"]
+    limit, suspect = manifest["sampling"]["max_tokens"], _suspect(table)
     for key, turns in chains.items():
-        yield from _chain(key, turns, name, limit)
+        yield from _chain(key, turns, name, limit, suspect)
     yield from _replies(chains, manifest)
 
 
 def _at(code: str, row: int | None, field: str, got: Any = "", expected: Any = "") -> Fault:
     return Fault(code, TRANSCRIPTS, field, row, shown(got), shown(expected) if expected else "")
+
+
+def _suspect(table: pa.Table) -> set[int]:
+    """Rows that may hold a key or NUL: one search in Arrow for the many rows that do not."""
+    found: set[int] = set()
+    for field in ("text", "reasoning"):
+        # Its word boundaries are those of ASCII: it finds what `secret` does, and more.
+        may = pc.match_substring_regex(table[field], f"\x00|{SECRETS}")
+        found.update(pc.indices_nonzero(may).to_pylist())
+    return found
 
 
 @lru_cache(maxsize=12)
@@ -112,7 +122,7 @@ def _cells(
 
 
 def _chain(
-    key: Key, turns: list[tuple[int, dict[str, Any]]], name: str, limit: int
+    key: Key, turns: list[tuple[int, dict[str, Any]]], name: str, limit: int, suspect: set[int]
 ) -> Iterator[Fault]:
     panel, partner, seed, replicate = key
     first = turns[0][0]
@@ -120,6 +130,9 @@ def _chain(
     if numbers != [1, 2]:
         yield _at("turn-order", first, "turn", numbers, "[1, 2]")
         return
+    chain = chain_id(
+        benchmark=BENCHMARK, seed=seed, focal=name, partner=partner, replicate=replicate
+    )
     for at, row in turns:
         opens = row["turn"] == 1
         role, speaker = ("partner", partner) if opens else ("focal", name)
@@ -127,14 +140,12 @@ def _chain(
             yield _at("wrong-role", at, "role", row["role"], role)
         if row["speaker"] != speaker:
             yield _at("wrong-speaker", at, "speaker", row["speaker"], speaker)
-        expected = chain_id(
-            benchmark=BENCHMARK, seed=seed, focal=name, partner=partner, replicate=replicate
-        )
-        if row["chain"] != expected:
-            yield _at("chain-id", at, "chain", row["chain"], expected)
-        for field in ("text", "reasoning"):
-            if wrong := CONTROL.search(row[field]):
-                yield _at("bad-character", at, field, wrong[0])
+        if row["chain"] != chain:
+            yield _at("chain-id", at, "chain", row["chain"], chain)
+        # Models do write other controls now and then, and nothing here breaks on them.
+        for field in ("text", "reasoning") if at in suspect else ():
+            if "\x00" in row[field]:
+                yield _at("bad-character", at, field, "\x00")
             elif secret(row[field]):
                 yield _at("secret-in-text", at, field)
     (at, opening), (after, reply) = turns

@@ -246,6 +246,11 @@ def _sampling(said: Any) -> Iterator[Fault]:
         )
 
 
+@lru_cache(maxsize=12)
+def _seeds(panel: str, tier: str) -> int:
+    return len(covered_seeds(shipped_seeds(), find_bank(BANKS[panel]), TIERS[tier]))
+
+
 def _panel(name: str, said: Mapping[str, Any]) -> Iterator[Fault]:
     def fault(code: str, field: str, expected: Any) -> Fault:
         where = f"panels.{name}.{field}"
@@ -264,7 +269,7 @@ def _panel(name: str, said: Mapping[str, Any]) -> Iterator[Fault]:
         yield fault("wrong-tier", "tier", " or ".join(TIERS))
         return
     tier = TIERS[said["tier"]]
-    seeds = len(covered_seeds(shipped_seeds(), bank, tier))
+    seeds = _seeds(name, said["tier"])
     counts = {"seeds": seeds, "replies": tier.replies}
     counts["chains"] = seeds * tier.replies * len(bank.partners)
     for field, count in counts.items():

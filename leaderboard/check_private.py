@@ -7,10 +7,13 @@ from typing import Any
 from panelist.leaderboard.check_json import texts
 from panelist.leaderboard.faults import Fault, shown
 
-_SECRETS = re.compile(
+SECRETS = (
     r"\bhf_[A-Za-z0-9]{20,}|\bsk-[A-Za-z0-9_-]{20,}|\bAKIA[A-Z0-9]{16}\b|\bghp_[A-Za-z0-9]{30,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
 )
+"""Keys and tokens."""
+
+_SECRETS = re.compile(SECRETS)
 _PERSONAL = re.compile(
     r"/home/\w+|/Users/\w+|[A-Za-z]:\\Users\\|(?<![\w.+-])[\w.+-]+@[\w-]+\.[A-Za-z]{2,}", re.ASCII
 )

@@ -68,8 +68,10 @@ def read_checkpoints(path: Path) -> tuple[Checkpoint, ...]:
     """
     import yaml
 
+    # The compiled parser, where PyYAML was built with it: ten times as fast on a board's registry.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        rows = yaml.safe_load(path.read_text(encoding="utf-8"))["checkpoints"]
+        rows = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)["checkpoints"]
     except OSError as ex:
         raise PanelistError(f"{path}: cannot read the registry ({ex.strerror})") from ex
     except (yaml.YAMLError, TypeError, KeyError) as ex:

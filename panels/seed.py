@@ -59,6 +59,7 @@ def shipped_seeds() -> tuple[Seed, ...]:
     return read_seeds(Path(str(files("panelist.panels.data") / "seeds.jsonl")))
 
 
+@lru_cache(maxsize=8)
 def nested(seeds: tuple[Seed, ...]) -> tuple[Seed, ...]:
     """The seeds in sampling order: any prefix is balanced over domains.
 

@@ -78,7 +78,7 @@ case("bad-character", "byte-order-mark")(raw_manifest(lambda d: b"\xef\xbb\xbf" 
 case("bad-character", "nul")(raw_manifest(lambda d: d.replace(b"made up", b"a\\u0000b")))
 case("bad-character", "lone-surrogate")(raw_manifest(lambda d: d.replace(b"made up", b"\\ud800")))
 drafted("bad-character", "bidi-name", put("submitter", value="evil\u202eteam"))
-drafted("bad-character", "control-in-reply", cell(1, "text", "a\x07b"))
+drafted("bad-character", "nul-in-reply", cell(1, "text", "a\x00b"))
 case("not-nfc", "decomposed")(raw_manifest(lambda d: d.replace(b"made up", "e\u0301t".encode())))
 case("not-canonical", "spaces")(raw_manifest(lambda d: d.replace(b'":', b'": ')))
 drafted("unknown-key", "claimed-score", put("scores", value={"hedging": 0.9}))

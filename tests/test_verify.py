@@ -8,12 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import bad_cases  # noqa: F401 - registers the cases
+import pyarrow as pa
 import pytest
 from bad_submissions import CASES, DAY, Draft, good_submission
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from panelist.cli import commands
 from panelist.leaderboard import rescoring, sandbox
+from panelist.leaderboard.check_grid import _suspect
+from panelist.leaderboard.check_private import secret
 from panelist.leaderboard.fault_codes import CODES
 from panelist.leaderboard.faults import Fault
 from panelist.leaderboard.submission import MANIFEST
@@ -34,6 +39,27 @@ def test_a_good_one_is_taken(tmp_path: Path) -> None:
     folder = good_submission(tmp_path, panels=("hedging", "repair"))
     assert examine(folder) == []
     assert verify(folder) == []
+
+
+def test_what_models_really_write_is_no_fault(tmp_path: Path) -> None:
+    draft = Draft()
+    draft.rows[1]["text"] = "One.\r\nTwo.\x0cThree\x07\x85\ufeff\u202e\u200b \x1b[1mfour\x1b[0m."
+    folder = draft.seal(tmp_path)
+    assert examine(folder) == []
+    assert verify(folder) == []
+
+
+KEYS = ["hf_" + "a1" * 12, "sk-" + "B-_9" * 6, "AKIA" + "Z9" * 8, "ghp_" + "x" * 30, "\x00"]
+
+
+@given(
+    st.lists(st.sampled_from([*KEYS, "é", "_", "x", " ", "-----BEGIN PRIVATE KEY", "\n", "AKIA"]))
+)
+def test_the_search_in_arrow_finds_every_key(parts: list[str]) -> None:
+    text = "".join(parts)
+    table = pa.table({"text": ["", text], "reasoning": [text, ""]})
+    if secret(text) or "\x00" in text:
+        assert _suspect(table) == {0, 1}
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
