@@ -16,7 +16,7 @@ from panelist.leaderboard.faults import Fault, shown
 from panelist.leaderboard.submission import SCHEMA, TRANSCRIPTS
 
 ROWS = 200_000
-"""Turns at most: three panels of the tier full have 37,000."""
+"""Turns at most: three panels of the tier full have 26,600."""
 
 LONGEST = 200_000
 """Bytes of one text at most."""

@@ -43,6 +43,10 @@ SCHEMA = pa.schema(
 """Columns of the transcripts; `panel` is the behaviour whose bank was replied to. Rows are sorted
 by panel, partner, seed (as text), replicate and turn."""
 
+REASONING = 1000
+"""Characters of a reply's reasoning that are kept. It is not scored, and all that a reasoning model
+thinks in the 13,300 replies of the tier full may be half a gigabyte."""
+
 ORDER = ("panel", "partner", "seed", "replicate", "turn")
 
 LICENCES = ("CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "Apache-2.0", "MIT", "ODC-BY-1.0")

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from panelist.leaderboard.submission import (
     FILES,
     MANIFEST,
     ORDER,
+    REASONING,
     RUN,
     SCHEMA,
     TRANSCRIPTS,
@@ -31,6 +33,7 @@ from panelist.leaderboard.submission import (
     slug_of,
 )
 from panelist.leaderboard.submit import Submitter, submit
+from panelist.leaderboard.transcripts import panel_runs
 from panelist.leaderboard.verify import examine, verify
 from panelist.leaderboard.weights import folder_sha256, weights_of
 from panelist.panels.batch_engines import RehearsalEngine, engine_spec
@@ -103,6 +106,14 @@ def test_a_submission_is_what_the_board_takes(submission: Path) -> None:
     }
     assert manifest["checkpoint"]["weights"] == {"kind": "revision", "value": "0" * 40}
     assert "score" not in json.dumps(manifest)
+
+
+def test_a_reply_is_whole_and_its_reasoning_cut(logs: Path) -> None:
+    one = panel_runs([logs])[0]
+    *where, (opening, reply) = one.chains[0]
+    long = replace(reply, text="b" * 5000, reasoning="a" * 5000)
+    rows = submitting._rows(replace(one, chains=[(*where, (opening, long))]))
+    assert rows[1]["text"] == long.text and rows[1]["reasoning"] == "a" * REASONING
 
 
 def test_transcripts_hold_every_turn_in_order_and_no_score(submission: Path) -> None:
