@@ -80,7 +80,7 @@ class Diversity:
             f"{self.n_seeds} seeds): "
         )
         if isinstance(gap, NotIdentified):
-            return text + gap.summary()
+            return f"{text}recipe against family is {gap.because}"
         a, b = self.quantities["A"], self.quantities["B"]
         assert isinstance(a, Interval) and isinstance(b, Interval)
         if gap.low > 0:

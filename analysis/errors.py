@@ -31,11 +31,14 @@ class NotIdentified:
     remedy: str
     """What would identify it."""
 
+    @property
+    def because(self) -> str:
+        """The sentence without its subject, where a row or a column says of what."""
+        return f"not identified, because {self.reason}. It would take {self.remedy}."
+
     def summary(self) -> str:
         """One sentence for a reader."""
-        return (
-            f"{self.quantity}: not identified, because {self.reason}. It would take {self.remedy}."
-        )
+        return f"{self.quantity}: {self.because}"
 
     def to_frame(self) -> pd.DataFrame:
         """One row: quantity, reason, remedy."""

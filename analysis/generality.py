@@ -34,7 +34,12 @@ class Generality:
     statistic: float
     """(A - B) / (|A| + |B|): 1 all recipe, -1 all family."""
     p: float
-    """Two-sided, equal-tailed, from the parametric bootstrap under family = recipe."""
+    """Two-sided, equal-tailed, from the parametric bootstrap under family = recipe; 1 where
+    `shared` is not above 0."""
+    shared: float
+    """Variance of the two main effects together, (2C - A - B) / 4, in within-seed variances. Below
+    0, sharing a base or a recipe brings checkpoints no closer: what sets A and B apart is then no
+    effect of either."""
     families: int
     recipes: int
     behaviours: int
@@ -51,7 +56,12 @@ class Generality:
     def summary(self) -> str:
         """One paragraph."""
         side = "recipe" if self.statistic > 0 else "family"
-        if self.p < 0.05:
+        if self.shared <= 0:
+            verdict = (
+                "neither axis is shown to be the stronger, as checkpoints that share a base or a "
+                "recipe lie no closer together than those that share neither"
+            )
+        elif self.p < 0.05:
             verdict = f"{side} is the stronger axis"
         else:
             verdict = "neither axis is shown to be the stronger"
@@ -97,9 +107,12 @@ def general_claim(
     inner, _ = world.draw(*refitted, draws, rng)
     tails = [_calibrated(v * observed, v * drawn, v * inner) for v in (1.0, -1.0)]
     spread = np.linalg.eigvalsh(fitted[2][0])
+    a, b, c = (float(m[0]) for m in means)
+    shared = (2 * c - a - b) / 4
     return Generality(
         statistic=observed,
-        p=min(1.0, 2 * min(tails)),
+        p=min(1.0, 2 * min(tails)) if shared > 0 else 1.0,
+        shared=shared,
         families=families,
         recipes=recipes,
         behaviours=p,

@@ -72,12 +72,13 @@ def forest(
         parts.append(
             svg.text(x(t), bottom + 15, svg.number(t, ticks, scale), "middle", 11, svg.MUTED)
         )
-    if reference is not None:
-        parts.append(
-            svg.line(x(reference), top - 4, x(reference), bottom, "currentColor", 1, "4 3")
-        )
     for i, r in enumerate(data):
         y = top + pitch * i
+        if reference is not None:
+            # Beside the labels, not through them.
+            parts.append(
+                svg.line(x(reference), y + 18, x(reference), y + 34, "currentColor", 1, "4 3")
+            )
         weight = 600 if r.emphasis else 400
         value = f"{scale * r.mean:.{digits}f}{unit}"
         span = f" ({scale * r.low:.{digits}f} to {scale * r.high:.{digits}f})"

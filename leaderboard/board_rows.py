@@ -65,7 +65,7 @@ def figure(value: float) -> float:
 def record(value: Value) -> dict[str, Any]:
     """An interval, or why there is none."""
     if isinstance(value, NotIdentified):
-        return {"why": value.summary()}
+        return {"why": value.because}
     return {
         "estimate": figure(value.estimate),
         "low": figure(value.low),

@@ -69,7 +69,7 @@ def _rank(
             continue
         value = _seed_values(cells, behaviour, by)
         if isinstance(value, NotIdentified):
-            places[one.id] = {"why": value.summary()}
+            places[one.id] = {"why": value.because}
             continue
         estimates[one.id], values = value
         found[one.id] = dict(zip(cells.seeds, values.tolist(), strict=True))
@@ -79,7 +79,7 @@ def _rank(
     influence = influence.reshape(len(seeds), len(ids))
     made = ranking(influence, [estimates[i] for i in ids], names=ids)
     if isinstance(made, NotIdentified):
-        return {"why": made.summary()}, places | {i: {"why": made.summary()} for i in ids}
+        return {"why": made.because}, places | {i: {"why": made.because} for i in ids}
     for at, i in enumerate(ids):
         places[i] = {
             "low": int(made.low[at]),
@@ -165,7 +165,7 @@ def decomposition(entries: Sequence[Entry], behaviours: Sequence[str]) -> dict[s
         return {"why": profiles}
     found = diversity(profiles, leave_out=False)
     if isinstance(found, NotIdentified):
-        return {"why": found.summary()}
+        return {"why": found.because}
     return {
         "summary": found.summary(),
         "general": general_claim(profiles).summary(),
@@ -208,7 +208,7 @@ def composer(
 def _panel(profiles: Profiles, k: int, ids: Mapping[str, str]) -> dict[str, Any]:
     found = compose(profiles, k)
     if isinstance(found, NotIdentified):
-        return {"why": found.summary()}
+        return {"why": found.because}
     return {
         "members": [ids[name] for name in found.members],
         "value": record(found.value),

@@ -57,6 +57,15 @@ def known(value: Value) -> bool:
     return "why" not in value
 
 
+def sentence(text: str) -> str:
+    """With a capital where it starts.
+
+    >>> sentence("not identified, because A-B is 0.")
+    'Not identified, because A-B is 0.'
+    """
+    return text[:1].upper() + text[1:]
+
+
 def measure(behaviour: str) -> tuple[str, str]:
     """Heading of a behaviour, and what its level is a share of."""
     return MEASURES.get(behaviour, (behaviour.capitalize(), f"replies with {behaviour}"))

@@ -7,6 +7,7 @@ board reads without its script, which only sorts, filters and folds what is ther
 
 import json
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
@@ -167,6 +168,7 @@ def _table(board: Mapping[str, Any], behaviour: str) -> dict[str, Any]:
         "d_prime": board_figures.scale((board_words.discrimination(p)[1] for p in panels), 1.0),
         "shades": board_figures.estimates(levels),
         "partners": board["partners"].get(behaviour, []),
+        "repeated": {name for name, n in Counter(row["name"] for row in rows).items() if n > 1},
         "folded": len(rows) > OPEN_ROWS,
         "ranking": [
             (said, board["ranking"].get(behaviour, {})[metric])

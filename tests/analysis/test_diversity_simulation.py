@@ -93,6 +93,19 @@ def test_general_claim_level(grid, correlation, times):
     assert rejected <= 0.07
 
 
+def test_general_claim_needs_an_axis_that_brings_checkpoints_together():
+    """Recipes of one base that avoid each other make A the largest, and no recipe effect."""
+    rng = np.random.default_rng(7)
+    grid = [(f, r) for f in range(8) for r in range(4)]
+    x = crossed(rng, 100, grid, 6, 30, 0.0, 0.0, 1.0, 2.0)
+    own = x.mean(axis=1, keepdims=True).reshape(100, 1, 8, 4, 6).mean(axis=3, keepdims=True)
+    x = (x.reshape(100, 30, 8, 4, 6) - own).reshape(x.shape)
+    found = [general_claim(profiles(v, grid), draws=200) for v in x]
+    assert np.mean([f.statistic > 0 for f in found]) > 0.95
+    assert np.mean([f.p < 0.05 for f in found]) <= 0.05
+    assert all("no closer together" in f.summary() for f in found if f.shared <= 0)
+
+
 def test_general_claim_power_and_direction():
     rng = np.random.default_rng(6)
     x = crossed(rng, 100, UNBALANCED, 6, 30, 0.3, 1.0, 0.5, 2.0)
