@@ -28,7 +28,7 @@ from threading import Event, Thread
 
 import yaml
 
-from panelist.evals.batch import speak_chunk
+from panelist.evals.batch_chunk import speak_chunk
 from panelist.evals.batch_plan import Work, missing
 from panelist.evals.corpus_report import corpus_report
 from panelist.evals.corpus_run import LARGE, Growth, Options

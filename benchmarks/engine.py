@@ -94,7 +94,9 @@ def work_of(folder: Path, tier: str, behaviour: str = "hedging") -> Any:
 
 def child_ours(folder: Path, tier: str) -> dict[str, Any]:
     """Chains made with engines that are loaded and have spoken."""
-    from panelist.evals.batch import Engines, Progress, Tally, cluster, generate
+    from panelist.evals.batch import Progress, generate
+    from panelist.evals.batch_chunk import Tally
+    from panelist.evals.batch_cluster import Engines, cluster
 
     class Silent(Progress):
         def begin(self, engine: str, chains: int) -> None: ...

@@ -17,7 +17,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from panelist.evals.batch import Engines, Progress, Tally, cluster, generate, survey
+from panelist.evals.batch import Progress, generate, survey
+from panelist.evals.batch_chunk import Tally
+from panelist.evals.batch_cluster import Engines, cluster
 from panelist.evals.batch_plan import Work, make_work, sampling_of
 from panelist.evals.check import Checked, check
 from panelist.evals.design import Design

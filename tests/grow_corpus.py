@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from panelist.evals import batch, batch_plan
+from panelist.evals import batch, batch_cluster, batch_plan
 from panelist.evals.corpus_run import Options, grow
 from panelist.evals.design import read_design
 from panelist.panels.batch import Asked, Said
@@ -30,7 +30,7 @@ FAULTS = json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
 SLOW, DIES, FULL_AFTER = FAULTS.get("slow", 0), FAULTS.get("dies"), FAULTS.get("full_after")
 
 
-class EngineActor(batch.EngineActor):
+class EngineActor(batch_cluster.EngineActor):
     """An engine that takes its time."""
 
     def generate(self, asked: Sequence[Asked]) -> list[Said]:
@@ -62,7 +62,7 @@ def engine_each(model: str, args: Mapping[str, Any]) -> EngineSpec:
 
 def main() -> None:
     path, output = Path(sys.argv[1]), Path(sys.argv[2])
-    batch.EngineActor, batch._Speak = EngineActor, Speak  # type: ignore[misc]
+    batch_cluster.EngineActor, batch._Speak = EngineActor, Speak  # type: ignore[misc]
     if FAULTS.get("engine_each"):
         batch_plan.engine_spec = engine_each
     options = Options(address=FAULTS.get("address"), batch=FAULTS.get("batch"))

@@ -11,7 +11,7 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import GenerateConfig, get_model
 
-from panelist.evals import batch
+from panelist.evals import batch, batch_chunk, batch_cluster
 from panelist.evals.batch_plan import make_work
 from panelist.evals.units import Unit
 from panelist.panels.batch import Asked, Cast, Said, Speaker, speak
@@ -237,5 +237,6 @@ def test_only_a_round_table_has_an_order() -> None:
 
 def test_the_batch_engine_is_imported_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    spec: Any = spec_from_file_location("without_ray", batch.__file__)
-    spec.loader.exec_module(module_from_spec(spec))
+    for module in (batch, batch_chunk, batch_cluster):
+        spec: Any = spec_from_file_location("without_ray", module.__file__)
+        spec.loader.exec_module(module_from_spec(spec))

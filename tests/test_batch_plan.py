@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from panelist.evals.batch import Tally, speak_chunk, turns_before
+from panelist.evals.batch_chunk import Tally, speak_chunk, turns_before
 from panelist.evals.batch_plan import Chunk, Work, make_work, missing
 from panelist.evals.design import Design
 from panelist.evals.units import Plan

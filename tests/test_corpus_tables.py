@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from panelist.analysis.cells import cells_by_focal
 from panelist.analysis.tally import Tally
 from panelist.cli import commands
-from panelist.evals.batch import speak_chunk
+from panelist.evals.batch_chunk import speak_chunk
 from panelist.evals.batch_plan import missing
 from panelist.evals.corpus_run import Growth, Options
 from panelist.evals.design import read_design

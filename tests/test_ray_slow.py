@@ -20,7 +20,7 @@ import yaml
 
 ray = pytest.importorskip("ray")
 
-from panelist.evals import batch, batch_plan  # noqa: E402
+from panelist.evals import batch_cluster, batch_plan  # noqa: E402
 from panelist.evals.corpus_run import Grown, Options, grow  # noqa: E402
 from panelist.evals.design import Design  # noqa: E402
 from panelist.panels.batch_engines import EngineSpec  # noqa: E402
@@ -175,7 +175,7 @@ def here() -> Iterator[None]:
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TMPDIR", folder)
-        with batch.cluster(None):
+        with batch_cluster.cluster(None):
             yield
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -15,7 +15,7 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.model import GenerateConfig, get_model
 
 from panelist.cli import commands
-from panelist.evals.batch import speak_chunk
+from panelist.evals.batch_chunk import speak_chunk
 from panelist.evals.batch_plan import missing
 from panelist.evals.corpus_run import Growth, Options
 from panelist.evals.design import read_design
