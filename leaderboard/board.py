@@ -153,7 +153,11 @@ def assemble(entries: Sequence[Entry]) -> Board:
     behaviours = [b for b in BEHAVIOURS if any(b in one.cells for one in entries)]
     ranking = {b: _ranked(current, entries, b) for b in behaviours}
     chosen = detectors(behaviours)
-    said = canonical({"submissions": sorted(e.id for e in entries), "detectors": chosen})
+    # All that a board is a function of: its texts, and what maintainers say of them.
+    labels = ("id", "name", "family", "base", "recipe", "parameters", "trust")
+    said = canonical(
+        {"rows": sorted([e.row[k] for k in labels] for e in entries), "detectors": chosen}
+    )
     digest = sha256(said + __version__.encode()).hexdigest()[:12]
     distances, panels = composer(current, behaviours)
     data = {
@@ -202,11 +206,17 @@ def _ranked(
 
 
 def _newer(one: Entry, same: Sequence[Entry]) -> str | None:
-    """The last submission of the same checkpoint in the same runtime, of all that this one has."""
+    """The last submission of the same checkpoint in the same runtime, of all that this one has.
+
+    Nobody's word supersedes another's: it takes the same submitter, or more trust.
+    """
     later = [
         other
         for other in same
-        if set(other.cells) >= set(one.cells) and (other.date, other.id) > (one.date, one.id)
+        if set(other.cells) >= set(one.cells)
+        and (other.date, other.id) > (one.date, one.id)
+        and other.trust >= one.trust
+        and (other.trust > one.trust or other.submitter == one.submitter)
     ]
     return max(later, key=lambda other: (other.date, other.id)).id if later else None
 

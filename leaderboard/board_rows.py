@@ -1,8 +1,9 @@
 """Rows of the board: what one submission's scored replies say, as JSON-ready numbers."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,16 @@ class Entry:
     def date(self) -> str:
         """Day on which its last run ended."""
         return str(self.row["date"])
+
+    @property
+    def trust(self) -> int:
+        """How far it was checked, as a place in `TRUST`."""
+        return TRUST.index(self.row["trust"])
+
+    @property
+    def submitter(self) -> str:
+        """Who gave it."""
+        return str(self.row["submitter"])
 
 
 def figure(value: float) -> float:
@@ -112,7 +123,7 @@ def entry(folder: Path, panels: Mapping[str, Scored], checkpoint: Checkpoint, tr
         "template": runtime["chat_template_sha256"],
         "package": manifest["package"]["version"],
         "submitter": manifest["submitter"],
-        "date": max(str(one["completed"] or one["started"]) for one in run["runs"])[:10],
+        "date": _day(run["runs"]),
         "licence": manifest["licence"],
         "source": manifest["source"],
         "hardware": manifest["hardware"],
@@ -121,6 +132,12 @@ def entry(folder: Path, panels: Mapping[str, Scored], checkpoint: Checkpoint, tr
     }
     chains = [found for scored in panels.values() for found in _chains(scored)]
     return Entry(folder.name, manifest, run, checkpoint, cells, row, chains)
+
+
+def _day(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Day on which the last of some runs ended, in UTC."""
+    ends = (datetime.fromisoformat(str(one["completed"] or one["started"])) for one in runs)
+    return max(ends).astimezone(UTC).date().isoformat()
 
 
 def _panel(

@@ -13,6 +13,7 @@ from panelist.analysis.errors import AnalysisError, NotIdentified
 from panelist.analysis.generality import general_claim
 from panelist.analysis.profiles import Profiles, second_moment, squared_distances
 from panelist.analysis.ranking import detection_values, level_values, ranking, shift_values
+from panelist.analysis.shift import MIN_SEEDS
 from panelist.analysis.sufficient import Floats
 from panelist.leaderboard.board_rows import Entry, figure, record, sides
 
@@ -57,7 +58,8 @@ def _rank(
     group: Sequence[Entry], behaviour: str, by: RankedBy
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     most = max(len(one.cells[behaviour].common().seeds) for one in group)
-    enough = min(ENOUGH_SEEDS, most) * ENOUGH_COMPLETE
+    # A group in which nobody answered has none to compare with.
+    enough = max(min(ENOUGH_SEEDS, most) * ENOUGH_COMPLETE, MIN_SEEDS)
     places: dict[str, dict[str, Any]] = {}
     estimates: dict[str, float] = {}
     found: dict[str, dict[Any, float]] = {}
@@ -112,7 +114,8 @@ def _seed_values(
 
 
 def comparable(entries: Sequence[Entry], behaviours: Sequence[str]) -> list[Entry]:
-    """One row of each checkpoint that has all behaviours: that with most seeds, the newest of them.
+    """One row of each checkpoint that has all behaviours: the most trusted, of these that with
+    most seeds, of these the newest.
 
     Calibration standards are left out where two other checkpoints are there.
     """
@@ -121,7 +124,9 @@ def comparable(entries: Sequence[Entry], behaviours: Sequence[str]) -> list[Entr
     if len({one.row["name"] for one in real}) > 1:
         whole = real
     best: dict[str, Entry] = {}
-    for one in sorted(whole, key=lambda one: (_complete(one, behaviours), one.date, one.id)):
+    for one in sorted(
+        whole, key=lambda one: (one.trust, _complete(one, behaviours), one.date, one.id)
+    ):
         best[str(one.row["name"])] = one
     most = max((_complete(one, behaviours) for one in best.values()), default=0)
     enough = min(ENOUGH_SEEDS, most) * ENOUGH_COMPLETE

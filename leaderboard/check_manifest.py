@@ -17,7 +17,7 @@ from panelist.leaderboard.submission import (
     RUN,
     TRANSCRIPTS,
 )
-from panelist.leaderboard.weights import CLOSED
+from panelist.leaderboard.weights import CLOSED, LOADERS
 from panelist.panels.bank import BANKS, find_bank
 from panelist.panels.checkpoint import Checkpoint, read_checkpoints, shipped_checkpoints
 from panelist.panels.coverage import covered_seeds
@@ -182,12 +182,20 @@ def _checkpoint(said: Any, registry: Path | None) -> Iterator[Fault]:
                 yield Fault("wrong-label", MANIFEST, f"checkpoint.{field}", None, shown(own[field]),
                             getattr(row, field), mend)  # fmt: skip
     provider, slash, tail = own["model"].partition("/")
-    if not (slash and tail and re.fullmatch(r"[\x21-\x7e]+", own["model"])):
+    ways = {"", ".", ".."} & set(tail.split("/"))
+    if not (slash and tail and not ways and re.fullmatch(r"[\x21-\x7e]+", own["model"])):
         yield Fault("bad-model", MANIFEST, "checkpoint.model", None, shown(own["model"]))
     elif said["runtime"]["engine"] != provider:
         yield Fault("engine-mismatch", MANIFEST, "runtime.engine", None,
                     shown(said["runtime"]["engine"]), shown(provider))  # fmt: skip
     yield from _weights(own["weights"], provider)
+    known = row.model.partition("/")[2] if row is not None else tail
+    # Weights that are a hash may lie in any folder.
+    named = own["weights"]["kind"] != "sha256"
+    if named and tail != known and not (provider in CLOSED and tail.startswith(f"{known}-")):
+        mend = "Name the checkpoint that was run; correct its row in the registry if that is wrong"
+        yield Fault("wrong-model", MANIFEST, "checkpoint.model", None, shown(own["model"]),
+                    shown(known), mend)  # fmt: skip
     for field in ("weights_sha256", "chat_template_sha256"):
         value = said["runtime"][field]
         if value is not None and not re.fullmatch("[0-9a-f]{64}", value):
@@ -201,6 +209,11 @@ def _checkpoint(said: Any, registry: Path | None) -> Iterator[Fault]:
 
 def _weights(weights: Mapping[str, str], provider: str) -> Iterator[Fault]:
     field = "checkpoint.weights.value"
+    if provider not in (*CLOSED, *LOADERS):
+        mend = "Run open weights on an engine of your own: which ones others serve cannot be seen"
+        yield Fault("bad-model", MANIFEST, "checkpoint.model", None, shown(provider),
+                    " or ".join((*LOADERS, *CLOSED)), mend)  # fmt: skip
+        return
     kinds = ("api",) if provider in CLOSED else ("revision", "sha256")
     if weights["kind"] not in kinds:
         yield Fault("weights-kind", MANIFEST, "checkpoint.weights.kind", None,
@@ -239,7 +252,8 @@ def _sampling(said: Any) -> Iterator[Fault]:
     if sampling.get("top_k") is not None:
         yield Fault("sampling-off-protocol", MANIFEST, "sampling.top_k", None,
                     shown(sampling["top_k"]), "none")  # fmt: skip
-    if said["base_seed"] not in (0, None):
+    free = said["checkpoint"]["model"].partition("/")[0] in CLOSED
+    if said["base_seed"] != 0 and not (free and said["base_seed"] is None):
         mend = "Run it with --seed 0: whoever may choose the seed may choose the result"
         yield Fault(
             "base-seed-off", MANIFEST, "base_seed", None, shown(said["base_seed"]), "0", mend

@@ -1,5 +1,6 @@
 """What a run record says: one run for each panel, at honest times, and every failure."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -82,9 +83,15 @@ def check_run(run: Any, manifest: Any, now: datetime | None) -> Iterator[Fault]:
                         str(panel["failed"]))  # fmt: skip
 
 
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(?:Z|[+-][0-9]{2}:[0-9]{2})?", re.ASCII
+)
+
+
 def _time(text: str, field: str, now: datetime | None) -> tuple[datetime | None, list[Fault]]:
     try:
-        found = datetime.fromisoformat(text)
+        # Python knows other forms, which nobody reads as a date.
+        found = datetime.fromisoformat(text if _TIME.fullmatch(text) else "")
     except ValueError:
         return None, [Fault("bad-time", RUN, field, None, shown(text), "2026-11-25T10:00:00+00:00")]
     if found.tzinfo is None:

@@ -5,6 +5,7 @@ Both mirror the board and are never its source. Formats as in hub-docs @242f4a1 
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def community_evals(
     found = [output / "eval.yaml"]
     write(yaml.safe_dump(about, sort_keys=False), found[0])
     for row in _current(data):
-        if row["weights"]["kind"] != "revision" or row["class"] != "open":
+        if row["weights"]["kind"] != "revision" or not (repository := repository_of(row)):
             continue  # no repository to write to
         entries = [
             _result(row, behaviour, value, data, dataset, revision)
@@ -86,11 +87,22 @@ def community_evals(
             if (value := headline(panel, behaviour))
         ]
         if entries:
-            repository = row["model"].partition("/")[2]
             path = output / "models" / repository / ".eval_results" / f"{FRAMEWORK}.yaml"
             write(yaml.safe_dump(entries, sort_keys=False, allow_unicode=True), path)
             found.append(path)
     return found
+
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+
+
+def repository_of(row: Mapping[str, Any]) -> str:
+    """The Hub repository of open weights, as org/name; "" where the model names none.
+
+    A path is made of it, and a submitter wrote it: neither a local path nor a way up is one.
+    """
+    name = str(row["model"]).partition("/")[2]
+    return name if row["class"] == "open" and _REPOSITORY.fullmatch(name) else ""
 
 
 def _result(
@@ -125,7 +137,7 @@ def every_eval_ever(data: Mapping[str, Any], output: Path) -> list[Path]:
     """One aggregate JSON for every row, in `data/panelist/<developer>/<model>/<uuid>.json`."""
     found = []
     for row in _current(data):
-        developer, _, model = row["model"].partition("/")[2].rpartition("/")
+        developer, _, model = repository_of(row).rpartition("/")
         name = uuid5(NAMESPACE_URL, f"panelist:{data['version']}:{row['id']}")
         folder = (
             output / "data" / "panelist" / (developer or row["family"]) / (model or row["name"])

@@ -55,7 +55,7 @@ def write_site(board: Board, output: Path) -> Path:
                 "version": data["version"],
                 "date": data["latest"],
                 "benchmark": data["benchmark"],
-                "checkpoints": len(data["rows"]),
+                "checkpoints": len({row["name"] for row in data["rows"]}),
             }
             for data in found
         ]

@@ -35,6 +35,13 @@ from panelist.panels.tier import find_tier
 
 SAMPLING = ("temperature", "top_p", "top_k", "max_tokens")
 
+HARMLESS = frozenset(
+    "max_retries timeout attempt_timeout stream_idle_timeout max_connections adaptive_connections "
+    "logprobs top_logprobs prompt_logprobs cache_prompt fail_on_refusal reasoning_summary batch "
+    "parallel_tool_calls max_tool_output".split()
+)
+"""Other settings of Inspect's that replies do not depend on."""
+
 
 @dataclass(frozen=True)
 class Submitter:
@@ -138,7 +145,7 @@ def _write(scratch: Path, runs: Sequence[PanelRun], submitter: Submitter) -> Pat
             "checkpoint": {
                 "name": record["focal"],
                 **{key: checkpoint[key] for key in ("family", "base", "recipe")},
-                "model": record["model"],
+                "model": _public(record["model"]),
                 "weights": weights_of(record, submitter.revision),
             },
             "runtime": record["runtime"],
@@ -164,6 +171,12 @@ def _write(scratch: Path, runs: Sequence[PanelRun], submitter: Submitter) -> Pat
     return whole.rename(scratch / folder_name(record["focal"], manifest))
 
 
+def _public(model: str) -> str:
+    """A model's name without the folder that it lies in here, which is nobody's business."""
+    provider, _, name = model.partition("/")
+    return f"{provider}/{Path(name).name}" if name.startswith(("/", ".", "~")) else model
+
+
 def _shared(runs: Sequence[PanelRun]) -> dict[str, Any]:
     """The run record of a checkpoint's runs, which must say the same of what ran it."""
     first = runs[0]
@@ -176,6 +189,13 @@ def _shared(runs: Sequence[PanelRun]) -> dict[str, Any]:
                     f"{first.source}; the panels of a submission are run with one setting. Run one "
                     "of them again, or submit them apart"
                 )
+    for key, value in first.record["sampling"].items():
+        if key not in HARMLESS.union(SAMPLING):
+            raise PanelistError(
+                f"{first.source}, sampling, {key}: {value!r}; the benchmark sets "
+                f"{', '.join(SAMPLING)} and nothing else, since replies depend on it. Run it again "
+                "without"
+            )
     return first.record
 
 

@@ -22,6 +22,9 @@ CLOSED = (
 """Inspect providers whose weights nobody else can take; `mistral` serves open ones too, which are
 submitted from an engine of one's own."""
 
+LOADERS = ("panelist", "vllm", "hf", "sglang", "llama-cpp-python", "ollama")
+"""Inspect providers that load weights from where one can see which they are."""
+
 SUFFIXES = (".safetensors", ".gguf", ".bin", ".pt")
 
 HUB_REVISION = re.compile(r"[0-9a-f]{40}")

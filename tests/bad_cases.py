@@ -102,6 +102,23 @@ drafted("unregistered-checkpoint", "nobody", put("checkpoint", "name", value="my
 drafted("wrong-label", "other-recipe", put("checkpoint", "recipe", value="rlvr"))
 drafted("wrong-label", "other-family", put("checkpoint", "family", value="llama"))
 drafted("bad-model", "no-provider", put("checkpoint", "model", value="smollm2"))
+drafted("bad-model", "way-up", put("checkpoint", "model", value="panelist/../../etc/passwd"))
+drafted("bad-model", "from-the-root", put("checkpoint", "model", value="panelist//etc/passwd"))
+
+
+def _served_by_others(draft: Draft) -> None:
+    draft.manifest["checkpoint"]["model"] = "openrouter/org/name"
+    draft.manifest["runtime"]["engine"] = "openrouter"
+
+
+def _other_repository(draft: Draft) -> None:
+    draft.manifest["checkpoint"]["model"] = "vllm/meta-llama/Llama-3.1-8B-Instruct"
+    draft.manifest["checkpoint"]["weights"] = {"kind": "revision", "value": "a" * 40}
+    draft.manifest["runtime"]["engine"] = "vllm"
+
+
+drafted("bad-model", "unseen-weights", _served_by_others)
+drafted("wrong-model", "other-repository", _other_repository)
 drafted("engine-mismatch", "other-engine", put("runtime", "engine", value="vllm"))
 drafted("weights-kind", "api-of-open-weights", put("checkpoint", "weights", "kind", value="api"))
 drafted(
@@ -128,6 +145,7 @@ drafted("attestation", "not-attested", put("attestations", "unedited", value=Fal
 drafted("sampling-off-protocol", "hot", put("sampling", "temperature", value=1.0))
 drafted("sampling-off-protocol", "short", put("sampling", "max_tokens", value=100))
 drafted("base-seed-off", "lucky-seed", put("base_seed", value=42))
+drafted("base-seed-off", "no-seed", put("base_seed", value=None))
 drafted(
     "unknown-panel",
     "other-panel",

@@ -9,10 +9,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from bad_submissions import good_submission
+from bad_submissions import Draft, good_submission
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import GenerateConfig, ModelOutput, ModelUsage, get_model
+from stand_in import embedded_runs
 
 from panelist.analysis.interval import Interval
 from panelist.analysis.shift import Shift
@@ -86,7 +87,10 @@ def disputed(input: Any, tools: Any, choice: Any, config: GenerateConfig) -> Mod
     return output
 
 
-def test_numbers_are_those_of_a_card_of_the_same_replies(tmp_path: Path) -> None:
+def test_numbers_are_those_of_a_card_of_the_same_replies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "panel_runs", embedded_runs)
     model = get_model(
         "mockllm/model", custom_outputs=disputed, config=GenerateConfig(seed=0), memoize=False
     )
@@ -161,6 +165,57 @@ def test_a_newer_submission_of_the_same_checkpoint_takes_the_place(tmp_path: Pat
     assert old["superseded_by"] == new["id"] and new["superseded_by"] is None
     assert "superseded" in old["panels"]["hedging"]["ranks"]["level"]["why"]
     assert new["panels"]["hedging"]["ranks"]["level"]["high"] <= 2
+
+
+def test_nobody_takes_the_place_of_another_who_was_checked_as_far(tmp_path: Path) -> None:
+    first = good_submission(tmp_path, NAMES[0])
+    other = Draft(NAMES[0], "2026-11-20")
+    other.manifest["submitter"] = "b-team"
+    second = other.seal(tmp_path)
+    good_submission(tmp_path, NAMES[1])
+
+    def superseded() -> dict[str, str | None]:
+        return {row["id"]: row["superseded_by"] for row in build(tmp_path, workers=1).data["rows"]}
+
+    assert set(superseded().values()) == {None}
+    (tmp_path / "trust.yaml").write_text(f"{first.name}: reproduced\n")
+    assert set(superseded().values()) == {None}
+    (tmp_path / "trust.yaml").write_text(f"{second.name}: reproduced\n")
+    assert superseded()[first.name] == second.name
+
+
+def test_a_checkpoint_that_never_answers_is_a_row_without_a_number(tmp_path: Path) -> None:
+    silent = Draft(NAMES[0])
+    for row in silent.rows[1::2]:
+        row["text"] = "I'm sorry, but I can't help with that."
+    for group in ([silent], [silent, Draft(NAMES[1]), Draft(NAMES[2])]):
+        folder = tmp_path / str(len(group))
+        for draft in group:
+            draft.seal(folder)
+        board = build(folder, workers=1)
+        [row] = [row for row in board.data["rows"] if row["name"] == NAMES[0]]
+        panel = row["panels"]["hedging"]
+        assert panel["lost"] == panel["expected"] and "why" in panel["level"]
+        assert "too few" in panel["ranks"]["level"]["why"]
+        write_site(board, folder / "site")
+        assert "Not run with" not in (folder / "site" / "index.html").read_text()
+
+
+def test_a_day_is_that_of_utc(tmp_path: Path) -> None:
+    late = Draft(NAMES[0])
+    late.run["runs"][0] |= {
+        "started": "2026-11-10T23:00:00-08:00", "completed": "2026-11-10T23:30:00-08:00"
+    }  # fmt: skip
+    late.seal(tmp_path)
+    assert [row["date"] for row in build(tmp_path, workers=1).data["rows"]] == ["2026-11-11"]
+
+
+def test_a_board_that_says_something_else_is_another_version(
+    submissions: Path, board: Board, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(submissions, tmp_path / "s"))
+    (folder / "trust.yaml").write_text(f"{board.data['rows'][0]['id']}: reproduced\n")
+    assert build(folder, workers=1).data["version"] != board.data["version"]
 
 
 def test_trust_is_what_maintainers_say(submissions: Path, tmp_path: Path) -> None:

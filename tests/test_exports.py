@@ -54,6 +54,24 @@ def test_models_without_a_repository_get_no_file(board: dict[str, object], tmp_p
     assert community_evals(board, tmp_path, "org/submissions") == [tmp_path / "eval.yaml"]
 
 
+@pytest.mark.parametrize(
+    "name", ["../../../../etc/x", "/etc/x", "a/../../../x", "a/..", "a", "a/b/c", "a/b\n", "é/b"]
+)
+def test_a_model_that_is_no_repository_leads_nowhere(
+    name: str, board: dict[str, object], tmp_path: Path
+) -> None:
+    board["rows"][0]["model"] = f"vllm/{name}"  # type: ignore[index]
+    output = tmp_path / "some" / "where" / "below"
+    found = [
+        *community_evals(board, output / "hf", "org/submissions"),
+        *every_eval_ever(board, output / "eee"),
+    ]
+    assert all(path.resolve().is_relative_to(output.resolve()) for path in found)
+    assert {path.resolve() for path in tmp_path.rglob("*") if path.is_file()} == {
+        path.resolve() for path in found
+    }
+
+
 def test_every_eval_ever_has_one_record_a_row(board: dict[str, object], tmp_path: Path) -> None:
     paths = every_eval_ever(board, tmp_path)
     current = [r for r in board["rows"] if r["superseded_by"] is None]  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ import yaml
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import GenerateConfig, get_model
+from stand_in import embedded_runs
 
 from panelist.cli import commands
 from panelist.evals.batch_chunk import speak_chunk
@@ -52,6 +53,7 @@ WHO = Submitter("a-team", "CC-BY-4.0", True, hardware="a laptop", revision="0" *
 def installed() -> Iterator[None]:
     """As from a release, whatever the checkout; scored once, by the test that asks for it."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(submitting, "panel_runs", embedded_runs)
         patch.setattr(submitting, "checkout", lambda: {"git": None, "dirty": False})
         patch.setattr(submitting, "verify", examine)
         yield
@@ -186,6 +188,24 @@ def test_what_is_no_panel_of_the_board_is_refused(logs: Path, tmp_path: Path) ->
     hot = run(tmp_path / "hot", panel_repair, heat=1.0)
     refused("run with one setting", again, hot, output=made)
     refused("sampling-off-protocol", hot, output=made)
+
+
+@pytest.mark.parametrize(
+    "setting", [{"frequency_penalty": 0.5}, {"system_message": "Hedge."}, {"stop_seqs": ["."]}]
+)
+def test_no_setting_of_which_the_board_knows_nothing_is_lost(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: dict[str, object]
+) -> None:
+    runs = embedded_runs([logs])
+    for one in runs:
+        one.record["sampling"] |= {"max_connections": 4} | setting
+    monkeypatch.setattr(submitting, "panel_runs", lambda paths: runs)
+    refused(f"sampling, {next(iter(setting))}: .*nothing else", logs, output=tmp_path / "made")
+
+
+def test_a_folder_of_weights_is_published_without_where_it_lies() -> None:
+    assert submitting._public("vllm//data/alice/step-9:dpo") == "vllm/step-9:dpo"
+    assert submitting._public("vllm/org/name") == "vllm/org/name"
 
 
 def test_who_gives_it_is_checked(logs: Path, tmp_path: Path) -> None:
