@@ -3,10 +3,13 @@
 import json
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from panelist.leaderboard.older_boards import LIST, Facts, list_of, read_list, versions_in
 from panelist.leaderboard.parcel import MARKERS, Parcel, ParcelFile
 from panelist.panels.errors import PanelistError
 from panelist.version import __version__
@@ -110,8 +113,11 @@ class HubRepo:
         there = {} if head is None else self._files(head)
         if self.type == "space":
             self._refuse_foreign(info.sdk, set(there))
-        add = tuple(f for f in self._parcel.files if f.path not in there)
-        known = tuple(f for f in self._parcel.files if f.path in there)
+        files = self._parcel.files
+        if self._parcel.kind == "site" and head is not None:
+            files = self._listing_theirs(files, there, head)
+        add = tuple(f for f in files if f.path not in there)
+        known = tuple(f for f in files if f.path in there)
         change = tuple(f for f in known if there[f.path] not in (f.sha256, f.blob))
         if change and self._parcel.kind == "submissions":
             raise PanelistError(
@@ -124,6 +130,27 @@ class HubRepo:
             delete = tuple(p for p in sorted(there) if p not in ours and not p.startswith(KEPT))
         same = tuple(f for f in known if f not in change)
         return Difference(head, add, change, same, delete)
+
+    def _listing_theirs(
+        self, files: tuple[ParcelFile, ...], there: Collection[str], head: str
+    ) -> tuple[ParcelFile, ...]:
+        """A site's files, in which the older boards that the Space keeps are listed too."""
+        own = {file.path: file for file in files}
+        lacking = versions_in(there) - versions_in(own)
+        if not lacking or LIST not in own:
+            return files
+        said: dict[str, Facts] = {}
+        if LIST in there:
+            with TemporaryDirectory() as scratch:
+                path = self._api.hf_hub_download(
+                    self.name, LIST, repo_type=self.type, revision=head, local_dir=scratch
+                )
+                said = read_list(Path(path).read_bytes())
+        unknown = {"date": "", "benchmark": "", "checkpoints": None}
+        theirs = [said.get(one) or {"version": one, **unknown} for one in lacking]
+        listed = list_of([*read_list(own[LIST].content).values(), *theirs])
+        own |= {path: ParcelFile.of(path, content) for path, content in listed.items()}
+        return tuple(own[path] for path in sorted(own))
 
     def _files(self, head: str) -> dict[str, str]:
         """Path → sha256 of a large file, git's id of any other."""

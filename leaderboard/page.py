@@ -73,12 +73,11 @@ def render_checkpoint(
 
 
 def render_versions(versions: Sequence[Mapping[str, Any]]) -> str:
-    """`boards/index.html`: the boards before this one, the newest first.
+    """`boards/index.html`: the boards before this one, in the order given.
 
     A version has `version` and `date`; `benchmark`, `checkpoints` (how many) and `note` if known.
     """
-    newest = sorted(versions, key=lambda v: (v["date"], v["version"]), reverse=True)
-    return _page("versions.html", versions=newest)
+    return _page("versions.html", versions=versions)
 
 
 def inline_json(data: Any) -> Markup:

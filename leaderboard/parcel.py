@@ -48,6 +48,11 @@ class ParcelFile:
     sha256: str
     blob: str
 
+    @property
+    def content(self) -> bytes:
+        """Its content."""
+        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+
     @classmethod
     def of(cls, path: str, source: Path | bytes) -> "ParcelFile":
         """Read it once, in pieces: logs may be large."""

@@ -3,7 +3,7 @@
 SITE/
     index.html, board.json, board.csv, board.parquet
     checkpoints/<submission>.html
-    boards/index.html                  every board that was built into this site
+    boards/index.html, versions.json   every board that was built into this site
     boards/<version>/                  each of them whole, where it can always be found again
 """
 
@@ -17,10 +17,12 @@ import pyarrow.parquet as pq
 
 from panelist.leaderboard.board import Board
 from panelist.leaderboard.board_csv import to_csv, to_frame
-from panelist.leaderboard.page import render_board, render_checkpoint, render_versions
+from panelist.leaderboard.older_boards import FOLDER as BOARDS
+from panelist.leaderboard.older_boards import facts_of, list_of
+from panelist.leaderboard.page import render_board, render_checkpoint
 from panelist.panels.errors import PanelistError
 
-INDEX, DATA, BOARDS, CHECKPOINTS = "index.html", "board.json", "boards", "checkpoints"
+INDEX, DATA, CHECKPOINTS = "index.html", "board.json", "checkpoints"
 
 
 def write_site(board: Board, output: Path) -> Path:
@@ -50,16 +52,8 @@ def write_site(board: Board, output: Path) -> Path:
         shutil.copytree(new, own, ignore=shutil.ignore_patterns(BOARDS))
         _text(own / INDEX, render_board(board.data, older=f"../{INDEX}"))
         found = [json.loads(path.read_bytes()) for path in (new / BOARDS).glob(f"*/{DATA}")]
-        listed = [
-            {
-                "version": data["version"],
-                "date": data["latest"],
-                "benchmark": data["benchmark"],
-                "checkpoints": len({row["name"] for row in data["rows"]}),
-            }
-            for data in found
-        ]
-        _text(new / BOARDS / INDEX, render_versions(listed))
+        for path, content in list_of(map(facts_of, found)).items():
+            (new / path).write_bytes(content)
         new.chmod(0o755)
         if output.exists():
             output.rename(old)

@@ -12,6 +12,7 @@ from hub_state import Blob
 from huggingface_hub import HfApi
 
 from panelist.leaderboard import publish as publishing
+from panelist.leaderboard.older_boards import list_of, read_list
 from panelist.panels.errors import PanelistError
 
 pytest_plugins = ["hub_fixtures"]
@@ -62,6 +63,46 @@ def test_what_changed_is_sent_and_what_is_gone_is_deleted(
     assert repo.files()["board.json"] == b'{"rows": [1]}'
     assert "board.parquet" not in repo.files()
     assert {"boards/0.9.html", ".gitattributes"} <= repo.files().keys()
+
+
+def built(root: Path, version: str, date: str) -> Path:
+    """A site as it is built where no older board is known."""
+    (root / "boards" / version).mkdir(parents=True)
+    for name in ("index.html", f"boards/{version}/index.html"):
+        (root / name).write_text(f"<!doctype html><title>{version}</title>")
+    (root / "board.json").write_text(f'{{"rows": [], "version": "{version}"}}')
+    facts = {"version": version, "date": date, "benchmark": "1.0", "checkpoints": 3}
+    for name, content in list_of([facts]).items():
+        (root / name).write_bytes(content)
+    return root
+
+
+def test_boards_that_a_space_keeps_are_listed_beside_a_new_one(
+    hub: Hub, publish: Told, tmp_path: Path
+) -> None:
+    publish(built(tmp_path / "a", "1.0-aaaa", "2026-11-01"), BOARD, create=True)
+    publish(built(tmp_path / "b", "1.0-bbbb", "2026-11-02"), BOARD)
+    new = built(tmp_path / "c", "1.0-cccc", "2026-11-03")
+    publish(new, BOARD)
+    files = hub.repos["space", BOARD].files()
+    assert list(read_list(files["boards/versions.json"])) == ["1.0-cccc", "1.0-bbbb", "1.0-aaaa"]
+    listed = files["boards/index.html"].decode()
+    for version in ("1.0-aaaa", "1.0-bbbb", "1.0-cccc"):
+        assert f'href="{version}/index.html"' in listed and f"boards/{version}/index.html" in files
+    assert listed.index("1.0-cccc") < listed.index("1.0-bbbb") < listed.index("1.0-aaaa")
+    assert publish(new, BOARD).already_there
+
+
+def test_a_list_that_cannot_be_read_loses_no_board(hub: Hub, publish: Told, tmp_path: Path) -> None:
+    publish(built(tmp_path / "a", "1.0-aaaa", "2026-11-01"), BOARD, create=True)
+    repo = hub.repos["space", BOARD]
+    said = b'[{"version": "<script>"}, 7, {"version": "1.0-aaaa", "date": 3}]'
+    tree = dict(repo.history()[0].tree) | {"boards/versions.json": Blob(said)}
+    repo.commit("main", "theirs", "", "somebody", tree)
+    publish(built(tmp_path / "b", "1.0-bbbb", "2026-11-02"), BOARD)
+    listed = repo.files()["boards/index.html"].decode()
+    assert 'href="1.0-aaaa/index.html"' in listed and "script>" not in listed
+    assert read_list(b"[") == read_list(b"7") == {}
 
 
 def test_a_large_file_is_compared_by_its_sha256(hub: Hub, publish: Told, site: Path) -> None:
