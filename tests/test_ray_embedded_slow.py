@@ -75,9 +75,11 @@ def test_the_schema_is_the_same(tables: Tables) -> None:
 
 
 def test_the_same_sampling_seeds_give_the_same_replies(tables: Tables) -> None:
-    one, other = (table.set_index(KEY)["text"] for table in tables[:2])
-    # Seeded sampling is alike, not identical: rounding depends on what shares the engine's batch.
-    assert (one.sort_index() == other.sort_index()).mean() > 0.8
+    inspect, ray, fresh = (table.set_index(KEY)["text"].sort_index() for table in tables)
+    # Seeded sampling is alike, not identical: rounding depends on what shares the engine's batch,
+    # and that on how busy the machine is.
+    assert (inspect == ray).mean() > 0.5
+    assert (inspect == fresh).mean() < 0.1
 
 
 def test_fresh_seeds_differ_by_noise_alone(tables: Tables) -> None:
