@@ -81,6 +81,7 @@ def ranking(
     influence: ArrayLike,
     values: ArrayLike | None = None,
     *,
+    variance: ArrayLike | None = None,
     names: Sequence[str] | None = None,
     level: float = 0.95,
     draws: int = DRAWS,
@@ -95,6 +96,8 @@ def ranking(
         (`level_values`, `shift_values`, `detection_values`); NaN where a row lacks a seed.
     values : array (n,), optional
         The statistics themselves; default the means of `influence`.
+    variance : array (n,), optional
+        Of each statistic, beside what seeds show; independent between rows. Default none.
     names : sequence of n str, optional
     level : float
         Of all rank intervals together.
@@ -135,17 +138,23 @@ def ranking(
         )
     mean = np.nanmean(x, axis=0)
     value = mean if values is None else np.asarray(values, float)
-    if value.shape != (n,) or len(label) != n:
-        raise AnalysisError(f"values and names must have {n} entries, as influence has columns")
+    own = np.zeros(n) if variance is None else np.asarray(variance, float)
+    if value.shape != (n,) or own.shape != (n,) or len(label) != n:
+        raise AnalysisError(
+            f"values, variance and names must have {n} entries, as influence has columns"
+        )
+    if not (own >= 0).all():
+        raise AnalysisError("variance must be 0 or more")
     # A lacking seed moves nothing; the others weigh more in its place.
     psi = np.where(seen, x - mean, 0.0) / counts
     gram = psi.T @ psi
     norm = np.diag(gram)
     # The t of a mean has S - 1 below its variance.
-    spread = np.sqrt(np.maximum(norm[:, None] + norm - 2 * gram, 0.0) * s / (s - 1))
-    apart = spread > 1e-12 * max(1e-300, float(np.sqrt(norm.max())))
+    shown = np.maximum(norm[:, None] + norm - 2 * gram, 0.0) * s / (s - 1)
+    spread = np.sqrt(shown + own[:, None] + own)
+    apart = spread > 1e-12 * max(1e-300, float(np.sqrt((norm + own).max())))
     scale = np.where(apart, spread, np.inf)
-    critical = _critical(psi, scale, level, draws, seed)
+    critical = _critical(psi, np.sqrt(own), scale, level, draws, seed)
     gap = value[:, None] - value
     # Where no seed sets two rows apart from their difference, any difference is one.
     bound = np.where(apart, critical * spread, 1e-12)
@@ -153,12 +162,16 @@ def ranking(
     return Ranking(label, value, 1 + above, n - below, n - above - below, s, critical, level)
 
 
-def _critical(psi: Floats, scale: Floats, level: float, draws: int, seed: int) -> float:
+def _critical(
+    psi: Floats, own: Floats, scale: Floats, level: float, draws: int, seed: int
+) -> float:
     """Quantile of the largest |t| over pairs, where nothing differs."""
     s = len(psi)
     rng = np.random.default_rng(seed)
     z = rng.standard_normal((draws, s)) @ (psi * np.sqrt(s / (s - 1)))
     t = np.sqrt(rng.chisquare(s - 1, draws) / (s - 1))
+    if own.any():
+        z = z + rng.standard_normal((draws, len(own))) * own
     # A row against all later ones, in all draws at once.
     z, weight, largest = np.ascontiguousarray(z.T), 1 / scale, np.zeros(draws)
     room = np.empty_like(z)
@@ -208,8 +221,9 @@ def shift_values(cells: Cells) -> tuple[float, Floats] | NotIdentified:
     return whole, s * whole - (s - 1) * without
 
 
-def detection_values(planted: Cells, clean: Cells) -> tuple[float, Floats]:
-    """d' of planted turns against their clean twins, and its jackknife pseudo-values.
+def detection_values(planted: Cells, clean: Cells) -> tuple[float, Floats, float]:
+    """d' of planted turns against their clean twins, its jackknife pseudo-values, and the variance
+    that these do not show (`detection.unseen_variance`).
 
     The cells must be of the same seeds.
 
@@ -218,7 +232,7 @@ def detection_values(planted: Cells, clean: Cells) -> tuple[float, Floats]:
     AnalysisError
         Their seeds differ.
     """
-    from panelist.analysis.detection import d_prime
+    from panelist.analysis.detection import d_prime, unseen_variance
 
     if planted.seeds != clean.seeds:
         raise AnalysisError("planted and clean must have the same seeds; take those of both")
@@ -228,4 +242,4 @@ def detection_values(planted: Cells, clean: Cells) -> tuple[float, Floats]:
     whole = float(d_prime(sums.sum(axis=1)))
     without = d_prime(sums.sum(axis=1, keepdims=True) - sums)
     size = len(planted.seeds)
-    return whole, size * whole - (size - 1) * without
+    return whole, size * whole - (size - 1) * without, unseen_variance(sums)

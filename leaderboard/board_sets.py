@@ -62,6 +62,7 @@ def _rank(
     enough = max(min(ENOUGH_SEEDS, most) * ENOUGH_COMPLETE, MIN_SEEDS)
     places: dict[str, dict[str, Any]] = {}
     estimates: dict[str, float] = {}
+    unseen: dict[str, float] = {}
     found: dict[str, dict[Any, float]] = {}
     for one in group:
         cells = one.cells[behaviour].common()
@@ -73,13 +74,15 @@ def _rank(
         if isinstance(value, NotIdentified):
             places[one.id] = {"why": value.because}
             continue
-        estimates[one.id], values = value
+        estimates[one.id], values, unseen[one.id] = value
         found[one.id] = dict(zip(cells.seeds, values.tolist(), strict=True))
     seeds = sorted({seed for own in found.values() for seed in own})
     ids = list(found)
     influence = np.array([[found[i].get(s, np.nan) for i in ids] for s in seeds])
     influence = influence.reshape(len(seeds), len(ids))
-    made = ranking(influence, [estimates[i] for i in ids], names=ids)
+    made = ranking(
+        influence, [estimates[i] for i in ids], variance=[unseen[i] for i in ids], names=ids
+    )
     if isinstance(made, NotIdentified):
         return {"why": made.because}, places | {i: {"why": made.because} for i in ids}
     for at, i in enumerate(ids):
@@ -102,12 +105,13 @@ def _rank(
 
 def _seed_values(
     cells: Cells, behaviour: str, by: RankedBy
-) -> tuple[float, Floats] | NotIdentified:
+) -> tuple[float, Floats, float] | NotIdentified:
     if by == "level":
         values = level_values(cells)
-        return float(values.mean()), values
+        return float(values.mean()), values, 0.0
     if by == "shift":
-        return shift_values(cells)
+        found = shift_values(cells)
+        return found if isinstance(found, NotIdentified) else (*found, 0.0)
     pairs = list(sides(behaviour).values())
     planted, clean = ([name for pair in pairs for name in pair[side]] for side in (0, 1))
     return detection_values(cells.select(planted), cells.select(clean))

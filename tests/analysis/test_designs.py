@@ -45,6 +45,21 @@ def test_d_prime_covers_and_counts_seeds_not_replies(times):
     assert np.mean([v.d_prime.se for v in found]) < 0.12
 
 
+@TIMES
+@pytest.mark.parametrize("seeds", [24, 200])
+@pytest.mark.parametrize("rates", [(0.5, 0.002), (0.9, 0.002), (0.02, 0.01), (0.98, 0.01)], ids=str)
+def test_signal_detection_covers_where_a_rate_is_seldom_or_never_seen(rates, seeds, times):
+    """The jackknife alone covers .2 to .8 of the first: most worlds show it no spread."""
+    rng = np.random.default_rng(3)
+    runs, n = 400 * times, np.full(seeds, 2)
+    truth = norm.ppf(rates[0]) - norm.ppf(rates[1])
+    hits, alarms = (rng.binomial(2, rng.beta(8 * p, 8 - 8 * p, (runs, seeds))) for p in rates)
+    found = [signal_detection(a, n, b, n).d_prime for a, b in zip(hits, alarms, strict=True)]
+    cover = np.mean([v.low <= truth <= v.high for v in found])
+    assert cover >= 0.94 - 3 * np.sqrt(0.94 * 0.06 / runs)
+    assert all(v.high > v.low for v in found)
+
+
 def test_perfect_detection_stays_finite():
     n = np.full(30, 2)
     v = signal_detection(n, n, np.zeros(30), n)

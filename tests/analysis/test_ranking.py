@@ -118,12 +118,32 @@ def test_pseudo_values_are_those_of_the_published_statistics() -> None:
     assert not isinstance(one, NotIdentified)
     assert pseudo[1][7] == pytest.approx(50 * pseudo[0] - 49 * one[0], rel=1e-9)
     planted, clean = c.select(["p1"]), c.select(["p2"])
-    d, values = detection_values(planted, clean)
+    d, values, unseen = detection_values(planted, clean)
     found = detection_of_cells(planted, clean)
     assert not isinstance(found, NotIdentified)
     assert d == pytest.approx(found.d_prime.estimate, rel=1e-12)
     se = np.std(values, ddof=1) / np.sqrt(50)
-    assert se == pytest.approx(found.d_prime.se, rel=1e-9)
+    assert se == pytest.approx(found.d_prime.se, rel=1e-9) and unseen == 0
+
+
+def test_rare_events_set_no_row_apart() -> None:
+    """At rates near 0 the jackknife sees no spread in most rows, and lost replies move d'."""
+    rng = np.random.default_rng(8)
+    worlds, wrong, blind = 300, 0, 0
+    for world in range(worlds):
+        rows = []
+        for lost in (0, 0, 12):
+            total = rng.binomial(2, 0.004, (24, 2)).astype(float)
+            n = np.full((24, 2), 2.0)
+            n[:lost, 0] -= 1
+            c = Cells.from_arrays(np.minimum(total, n), n, replies=n, measure="label")
+            rows.append(detection_values(c.select(["p1"]), c.select(["p2"])))
+        x, values = np.stack([row[1] for row in rows], axis=1), [row[0] for row in rows]
+        found = made(x, values=values, variance=[row[2] for row in rows], draws=300, seed=world)
+        wrong += bool((found.tied < 3).any())
+        blind += bool((made(x, values=values, draws=300, seed=world).tied < 3).any())
+    assert wrong / worlds < 0.05 + MCSE * np.sqrt(0.05 * 0.95 / worlds)
+    assert blind / worlds > 0.5
 
 
 def test_too_little_is_said_in_words() -> None:
