@@ -146,14 +146,15 @@ def unseen_variance(sums: Floats) -> float:
 
     The binomial variance of z at the corrected rate (Gourevitch and Galanter 1967, Psychometrika
     32), p (1 - p) / (S phi(z)^2), for each side whose rate is 0 or 1, with the seed as the unit:
-    replies to one seed are not independent. Of a criterion, which is half as long, it is a quarter.
+    replies to one seed are not independent. Both sides count where they are the same in every
+    seed, which is no spread either. Of a criterion, which is half as long, it is a quarter.
 
     In simulations at rates of .002 to .98, on 24 and 200 seeds, intervals of d' then cover .94 or
     more, where the jackknife alone covers .18 at worst.
     """
-    found = 0.0
+    found, same = 0.0, bool((sums[:2] == sums[2:]).all())
     for x, n in (sums[:2], sums[2:]):
-        if x.sum() in (0.0, n.sum()):
+        if same or x.sum() in (0.0, n.sum()):
             p = (x.sum() + 0.5) / (n.sum() + 1)
             density = np.exp(-(special.ndtri(p) ** 2) / 2) / np.sqrt(2 * np.pi)
             found += float(p * (1 - p) / ((n > 0).sum() * density**2))
