@@ -6,9 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from panelist.leaderboard.check_private import SECRETS, secret
+from panelist.leaderboard.check_private import secret
 from panelist.leaderboard.faults import Fault, shown
 from panelist.leaderboard.submission import (
     MAX_EMPTY,
@@ -18,6 +17,7 @@ from panelist.leaderboard.submission import (
     RUN,
     TRANSCRIPTS,
 )
+from panelist.leaderboard.texts import FIELDS, Texts
 from panelist.panels.bank import BANKS, find_bank
 from panelist.panels.chain import chain_id
 from panelist.panels.coverage import covered_seeds
@@ -41,7 +41,7 @@ def check_grid(
     table: pa.Table, manifest: Mapping[str, Any], run: Mapping[str, Any]
 ) -> Iterator[Fault]:
     """What is wrong with the turns; stops where later checks would mean nothing."""
-    rows = table.to_pylist()
+    rows, texts = table.drop_columns(list(FIELDS)).to_pylist(), Texts(table)
     name = manifest["checkpoint"]["name"]
     chains: dict[Key, list[tuple[int, dict[str, Any]]]] = {}
     before: tuple[Any, ...] | None = None
@@ -62,24 +62,14 @@ def check_grid(
         yield fault
     if faulty:
         return
-    limit, suspect = manifest["sampling"]["max_tokens"], _suspect(table)
+    limit = manifest["sampling"]["max_tokens"]
     for key, turns in chains.items():
-        yield from _chain(key, turns, name, limit, suspect)
-    yield from _replies(chains, manifest)
+        yield from _chain(key, turns, name, limit, texts)
+    yield from _replies(chains, manifest, texts)
 
 
 def _at(code: str, row: int | None, field: str, got: Any = "", expected: Any = "") -> Fault:
     return Fault(code, TRANSCRIPTS, field, row, shown(got), shown(expected) if expected else "")
-
-
-def _suspect(table: pa.Table) -> set[int]:
-    """Rows that may hold a key or NUL: one search in Arrow for the many rows that do not."""
-    found: set[int] = set()
-    for field in ("text", "reasoning"):
-        # Its word boundaries are those of ASCII: it finds what `secret` does, and more.
-        may = pc.match_substring_regex(table[field], f"\x00|{SECRETS}")
-        found.update(pc.indices_nonzero(may).to_pylist())
-    return found
 
 
 @lru_cache(maxsize=12)
@@ -122,7 +112,7 @@ def _cells(
 
 
 def _chain(
-    key: Key, turns: list[tuple[int, dict[str, Any]]], name: str, limit: int, suspect: set[int]
+    key: Key, turns: list[tuple[int, dict[str, Any]]], name: str, limit: int, texts: Texts
 ) -> Iterator[Fault]:
     panel, partner, seed, replicate = key
     first = turns[0][0]
@@ -143,26 +133,26 @@ def _chain(
         if row["chain"] != chain:
             yield _at("chain-id", at, "chain", row["chain"], chain)
         # Models do write other controls now and then, and nothing here breaks on them.
-        for field in ("text", "reasoning") if at in suspect else ():
-            if "\x00" in row[field]:
+        for field in FIELDS if at in texts.suspect else ():
+            if "\x00" in texts(at, field):
                 yield _at("bad-character", at, field, "\x00")
-            elif secret(row[field]):
+            elif secret(texts(at, field)):
                 yield _at("secret-in-text", at, field)
     (at, opening), (after, reply) = turns
     bank = find_bank(BANKS[panel])
     who = bank.partner(partner)
     assert who is not None  # its name is of the grid
     words = bank.opening(seed, who)
-    if opening["text"] != words or opening["reasoning"]:
-        yield _at("partner-words-changed", at, "text", opening["text"], words)
+    if texts(at) != words or texts(at, "reasoning"):
+        yield _at("partner-words-changed", at, "text", texts(at), words)
     frozen = (opening["stop_reason"], opening["output_tokens"], opening["max_tokens"])
     if frozen != ("scripted", None, None):
         yield _at("stop-reason", at, "stop_reason", frozen, "scripted, no tokens")
-    if problem := _ending(reply, limit):
+    if problem := _ending(reply, limit, texts.said[after]):
         yield _at("stop-reason", after, "stop_reason", problem)
 
 
-def _ending(reply: Mapping[str, Any], limit: int) -> str:
+def _ending(reply: Mapping[str, Any], limit: int, said: bool) -> str:
     """What does not fit in how a reply ended; "" for nothing."""
     tokens, own, reason = reply["output_tokens"], reply["max_tokens"], reply["stop_reason"]
     if reason not in ENDS:
@@ -173,7 +163,7 @@ def _ending(reply: Mapping[str, Any], limit: int) -> str:
         return ""
     if not 0 <= tokens <= limit:
         return f"{tokens} tokens under a limit of {limit}"
-    if tokens == 0 and (reply["text"] or reply["reasoning"]):
+    if tokens == 0 and said:
         return "0 tokens for a text"
     # Engines count a few special tokens, or none.
     if reason == "max_tokens" and tokens < 0.9 * limit:
@@ -181,7 +171,9 @@ def _ending(reply: Mapping[str, Any], limit: int) -> str:
     return ""
 
 
-def _replies(chains: Mapping[Key, Any], manifest: Mapping[str, Any]) -> Iterator[Fault]:
+def _replies(
+    chains: Mapping[Key, Any], manifest: Mapping[str, Any], texts: Texts
+) -> Iterator[Fault]:
     limit = manifest["sampling"]["max_tokens"]
     for panel, said in manifest["panels"].items():
         ended = [turns[-1][1] for key, turns in chains.items() if key[0] == panel]
@@ -190,20 +182,22 @@ def _replies(chains: Mapping[Key, Any], manifest: Mapping[str, Any]) -> Iterator
         if full > max(2, 0.01 * len(ended)):
             got = f"{full} replies of exactly {limit} tokens that say they were not cut off"
             yield Fault("stop-reason", TRANSCRIPTS, "stop_reason", None, got)
-        own = {key: turns[-1][1]["text"] for key, turns in chains.items() if key[0] == panel}
-        empty = sum(not text.strip() for text in own.values())
+        own = {key: turns[-1][0] for key, turns in chains.items() if key[0] == panel}
+        empty = sum(texts.blank[row] for row in own.values())
         if empty > MAX_EMPTY * len(own):
             mend = "Give a model that reasons more --max-tokens, and run it again"
             yield Fault("too-many-empty", TRANSCRIPTS, "text", None, f"{empty} of {len(own)}",
                         f"at most {100 * MAX_EMPTY:g} %", mend)  # fmt: skip
         partners = {key[1] for key in expected_chains(panel, said["tier"])}
-        met = Counter(seed for _, seed in {(k[1], k[2]) for k, text in own.items() if text.strip()})
+        met = Counter(
+            seed for _, seed in {(k[1], k[2]) for k, row in own.items() if not texts.blank[row]}
+        )
         complete = sum(count == len(partners) for count in met.values())
         if complete < MIN_SEEDS:
             yield Fault("too-few-seeds", TRANSCRIPTS, "seed", None,
                         f"{complete} seeds with a reply to every partner of {panel}",
                         f"{MIN_SEEDS} or more")  # fmt: skip
-        long = Counter(text for text in own.values() if len(text) >= LONG)
-        if long and (most := max(long.values())) > max(2, SHARED * len(own)):
+        most = texts.most_alike(list(own.values()), LONG)
+        if most > max(2, SHARED * len(own)):
             yield Fault("shared-text", TRANSCRIPTS, "text", None,
                         f"one long reply {most} times in {len(own)}")  # fmt: skip

@@ -208,15 +208,6 @@ case("not-parquet", "three-bytes")(bytes_as_transcripts(b"PAR"))
 case("parquet-truncated", "four-bytes")(bytes_as_transcripts(b"PAR1"))
 
 
-def _wide(draft: Draft) -> None:
-    for number, one in enumerate(draft.rows):
-        if number % 2:
-            one["text"] = one["reasoning"] = f"😀{number}" + "x" * 150_000
-
-
-drafted("parquet-bomb", "bomb-wide-characters", _wide)
-
-
 def _noted(draft: Draft) -> None:
     table = pa.Table.from_pylist(draft.rows, SCHEMA)
     draft.table = table.replace_schema_metadata({"note": "sk-" + "a1B2" * 10})

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from panelist.cli import commands
 from panelist.leaderboard import rescoring, sandbox
-from panelist.leaderboard.check_grid import _suspect
 from panelist.leaderboard.check_private import secret
 from panelist.leaderboard.fault_codes import CODES
 from panelist.leaderboard.faults import Fault
 from panelist.leaderboard.submission import MANIFEST
+from panelist.leaderboard.texts import Texts
 from panelist.leaderboard.verify import _rescored, examine, faults_of, verify
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "SUBMISSIONS.md"
@@ -49,6 +49,18 @@ def test_what_models_really_write_is_no_fault(tmp_path: Path) -> None:
     assert verify(folder) == []
 
 
+def test_long_texts_in_wide_characters_are_read_in_little_memory(tmp_path: Path) -> None:
+    """60 MB that Python would hold in 230: more than 4,000 characters for every chain at full."""
+    draft = Draft()
+    for number, row in enumerate(draft.rows):
+        if number % 2:
+            row["text"] = row["reasoning"] = f"\U0001f600{number}" + "x" * 150_000
+    answer = sandbox.limited(
+        "panelist.leaderboard.verify", ["examine", str(draft.seal(tmp_path)), "", "", ""]
+    )
+    assert answer.value == [] and answer.peak < 512_000_000
+
+
 KEYS = ["hf_" + "a1" * 12, "sk-" + "B-_9" * 6, "AKIA" + "Z9" * 8, "ghp_" + "x" * 30, "\x00"]
 
 
@@ -59,7 +71,7 @@ def test_the_search_in_arrow_finds_every_key(parts: list[str]) -> None:
     text = "".join(parts)
     table = pa.table({"text": ["", text], "reasoning": [text, ""]})
     if secret(text) or "\x00" in text:
-        assert _suspect(table) == {0, 1}
+        assert Texts(table).suspect == {0, 1}
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
