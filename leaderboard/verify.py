@@ -23,13 +23,16 @@ from panelist.leaderboard.check_json import (
 )
 from panelist.leaderboard.check_private import check_private
 from panelist.leaderboard.faults import Fault, shown
-from panelist.leaderboard.sandbox import Answer, answer, limited
+from panelist.leaderboard.sandbox import SECONDS, Answer, answer, limited
 from panelist.leaderboard.submission import MANIFEST, RUN, TRANSCRIPTS
 
 SHAPES = {MANIFEST: manifests.SHAPE, RUN: runs.SHAPE}
 
 MOST = 20
 """Faults that are listed."""
+
+PER_OTHER = 2
+"""Seconds more for each submission that one is held against."""
 
 SCORING = {"memory": 6_000_000_000, "seconds": 600, "write": True}
 """Limits of the child that scores: compiling the detectors takes more of both."""
@@ -55,7 +58,10 @@ def verify(
     for one in (against, registry):
         words.append(str(one.absolute()) if one else "")
     words.append(now.isoformat() if now else "")
-    found = faults_of(limited(__name__, ["examine", *words]), folder)
+    # Each that it is held against has to be read.
+    others = len(list(against.rglob(MANIFEST))) if against else 0
+    seconds = SECONDS + PER_OTHER * others
+    found = faults_of(limited(__name__, ["examine", *words], seconds=seconds), folder)
     if found:
         return found
     return faults_of(limited(__name__, ["rescore", words[0]], **SCORING), folder)  # type: ignore[arg-type]

@@ -61,6 +61,31 @@ def test_long_texts_in_wide_characters_are_read_in_little_memory(tmp_path: Path)
     assert answer.value == [] and answer.peak < 512_000_000
 
 
+def test_a_word_that_begins_like_a_key_is_none() -> None:
+    assert not secret("I would use sk-learn-style-regularization-of-2-kinds for this.")
+    assert secret("Call it with sk-proj-aB3dEfGhIjKlMnOpQrStUv.")
+
+
+def test_replies_with_a_word_added_are_still_those_of_another(tmp_path: Path) -> None:
+    words = "some plain words that a made up model says about question number".split()
+    long = (
+        " ".join(words) + " {0}. And then it says more, again about the number {0}, at some length."
+    )
+    others = tmp_path / "others"
+    first, copy, own = Draft("smollm2-360m"), Draft(), Draft()
+    for number, rows in enumerate(zip(first.rows, copy.rows, own.rows, strict=True)):
+        if number % 2:
+            text = long.format(number)
+            for row, said in zip(
+                rows, (text, f"{text} Indeed", text.replace("number", "")), strict=True
+            ):
+                row["text"] = said
+    first.seal(others)
+    faults = examine(copy.seal(tmp_path / "copy"), against=others)
+    assert [fault.code for fault in faults] == ["shared-text"]
+    assert examine(own.seal(tmp_path / "own"), against=others) == []
+
+
 KEYS = ["hf_" + "a1" * 12, "sk-" + "B-_9" * 6, "AKIA" + "Z9" * 8, "ghp_" + "x" * 30, "\x00"]
 
 
