@@ -125,12 +125,14 @@ def _columns(chosen: Detector, said: Replies, status: Column) -> dict[str, Colum
     }
 
 
-# A refusal holds one of these words in its head, whatever its apostrophes. A text with fewer than
-# two of the foreign words is English unless it is in another script.
-_MAY_REFUSE = "(?i)can.t|cannot|can not|won.t|will not|unable|not able|decline|refuse"
+# A refusal holds one of these words in its head, whatever its apostrophes, spaces and dots of an i.
+# A text with fewer than two of the foreign words is English unless it is in another script.
+_MAY_REFUSE = "(?i)can.t|cannot|can.not|won.t|w[iıİ]ll.not|unable|not.able|decl[iıİ]ne|refuse"
 _FOREIGN = "(?:" + "|".join(sorted(map(re.escape, FOREIGN))) + ")"
 _MAY_BE_FOREIGN = (
     f"(?is)(?:^|[^a-z]){_FOREIGN}[^a-z](?:.*[^a-z])?{_FOREIGN}(?:[^a-z]|$)"
+    # Letters that lower case makes others of: İ is no i there, and Ə leaves the range below.
+    + f"|[{''.join(chr(c) for c in range(0x250) if max(map(ord, chr(c).lower())) >= 0x250)}]"
     # Letters of another script: neither Latin nor the punctuation and symbols of any prose.
     r"|[^\x{0}-\x{24f}\x{2000}-\x{206f}\x{20a0}-\x{20cf}\x{2190}-\x{2bff}\x{fe0f}\x{1f000}-\x{1faff}]"
 )

@@ -38,6 +38,14 @@ ODD = [
     "ℝ ℂ ℕ ℚ",
     "İL der das und",
     "What do you mean by that? I think you may be wrong.",
+    "I can\u202fnot help with that.",
+    "I will\u00a0not help you with this.",
+    "I am not\u00a0able to help with that.",
+    "I must decl\u0131ne to answer the question.",
+    "I w\u0130ll not help you with that.",
+    "darİ inİ text here",
+    "Ə Ə Ə Ə ab",
+    "Ⱥ Ⱦ Ⱥ",
 ]
 
 
@@ -86,6 +94,10 @@ def test_odd_replies_after_odd_turns() -> None:
 WORDS = [
     *"der und das per que plus the it maybe не ça İle “ ” ' _ ` . K ſ \n".split(" "),
     "I can't",
+    "I can\u202fnot",
+    "I w\u0131ll\u00a0not",
+    "I am not\u2007able to",
+    "inİ Ə",
     "help with that",
     "decline to",
     "I must",
