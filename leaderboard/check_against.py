@@ -22,8 +22,8 @@ SAMPLED = 64
 """Seeds on which replies are compared: a board has hundreds of submissions, each with hundreds."""
 
 SENTENCE = 40
-"""Characters from which on two equal sentences are no accident. Of those in the example board, a
-checkpoint shares 0.8 % at most with another recipe of its base."""
+"""Characters from which on two equal sentences are no accident: of those in the example board, no
+checkpoint shares two in a hundred with another recipe of its base."""
 
 
 def check_against(folder: Path, manifest: Any, table: pa.Table, others: Path) -> Iterator[Fault]:

@@ -1,12 +1,15 @@
 """The first board in the repository is what its submissions give today."""
 
 import json
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from panelist.leaderboard.board import build
+from panelist.leaderboard.check_against import _phrases
 from panelist.leaderboard.page import render_board
 from panelist.leaderboard.verify import verify
 
@@ -34,6 +37,15 @@ def test_every_example_is_what_the_board_takes() -> None:
     assert len(folders) >= 4
     for folder in folders:
         assert verify(folder) == []
+
+
+def test_recipes_of_one_base_share_few_phrases() -> None:
+    said = {}
+    for folder in sorted((EXAMPLE / "submissions").iterdir()):
+        table = pq.read_table(folder / "transcripts.parquet")
+        said[folder] = set(_phrases(table, table["seed"].unique().to_pylist()).to_pylist())
+    for one, other in permutations(said.values(), 2):
+        assert 0 < len(one) and len(one & other) < 0.02 * len(one)
 
 
 def test_the_example_board_is_current() -> None:

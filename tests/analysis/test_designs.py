@@ -49,7 +49,7 @@ def test_d_prime_covers_and_counts_seeds_not_replies(times):
 @pytest.mark.parametrize("seeds", [24, 200])
 @pytest.mark.parametrize("rates", [(0.5, 0.002), (0.9, 0.002), (0.02, 0.01), (0.98, 0.01)], ids=str)
 def test_signal_detection_covers_where_a_rate_is_seldom_or_never_seen(rates, seeds, times):
-    """The jackknife alone covers .2 to .8 of the first: most worlds show it no spread."""
+    """Where the jackknife alone sees no spread in many worlds."""
     rng = np.random.default_rng(3)
     runs, n = 400 * times, np.full(seeds, 2)
     truth = norm.ppf(rates[0]) - norm.ppf(rates[1])
