@@ -133,8 +133,9 @@ _MAY_BE_FOREIGN = (
     f"(?is)(?:^|[^a-z]){_FOREIGN}[^a-z](?:.*[^a-z])?{_FOREIGN}(?:[^a-z]|$)"
     # Letters that lower case makes others of: İ is no i there, and Ə leaves the range below.
     + f"|[{''.join(chr(c) for c in range(0x250) if max(map(ord, chr(c).lower())) >= 0x250)}]"
-    # Letters of another script: neither Latin nor the punctuation and symbols of any prose.
-    r"|[^\x{0}-\x{24f}\x{2000}-\x{206f}\x{20a0}-\x{20cf}\x{2190}-\x{2bff}\x{fe0f}\x{1f000}-\x{1faff}]"
+    # Letters of another script: neither Latin nor the punctuation and symbols of any prose. Case
+    # counts here: else µ, which is in the range, would stand for the Greek μ and Μ.
+    r"|(?-i:[^\x{0}-\x{24f}\x{2000}-\x{206f}\x{20a0}-\x{20cf}\x{2190}-\x{2bff}\x{fe0f}\x{1f000}-\x{1faff}])"
 )
 
 

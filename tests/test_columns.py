@@ -46,6 +46,8 @@ ODD = [
     "darİ inİ text here",
     "Ə Ə Ə Ə ab",
     "Ⱥ Ⱦ Ⱥ",
+    "\u03bc \u039c \u03bc ab",
+    "I refuſe.",
 ]
 
 
@@ -88,7 +90,9 @@ def test_the_shipped_turns() -> None:
 def test_odd_replies_after_odd_turns() -> None:
     reasons = ("stop", "max_tokens", "model_length", "content_filter", "unknown", "")
     said = [(ODD[-1 - at], turn(text, reasons[at % 6])) for at, text in enumerate(ODD)]
-    agree([*said, ("What?", turn("Fine.", "unknown", None, None))])
+    # Only replies that stopped of themselves may be passed by without a closer look.
+    plain = [("What?", turn(text)) for text in ODD]
+    agree([*said, *plain, ("What?", turn("Fine.", "unknown", None, None))])
 
 
 WORDS = [
@@ -108,6 +112,31 @@ WORDS = [
 def test_any_mixture_of_words(texts: list[list[str]]) -> None:
     said = [" ".join(words) for words in texts]
     agree([(text[::-1], turn(text)) for text in said], ["hedging-cues"])
+
+
+REFUSALS = [
+    "i can't help with this.",
+    "i can not help with this.",
+    "i won't assist.",
+    "i will not assist you",
+    "i am unable to comply",
+    "i'm not able to answer that question",
+    "i must decline to answer your request",
+    "i have to refuse to participate",
+]
+
+ALIKE = {" ": " \u00a0\u202f\u2007\n", "'": "'’‘ʼ`", "i": "iIıİ", "s": "sSſ", "k": "kK\u212a"}
+"""What `fold` or case makes of a character, or nearly."""
+
+
+def disguised(text: str) -> st.SearchStrategy[str]:
+    """A text in other characters that may read the same."""
+    return st.tuples(*(st.sampled_from(ALIKE.get(c, c + c.upper())) for c in text)).map("".join)
+
+
+@given(st.lists(st.sampled_from(REFUSALS).flatmap(disguised), min_size=1, max_size=8))
+def test_any_spelling_of_a_refusal(said: list[str]) -> None:
+    agree([("What?", turn(text)) for text in said], ["hedging-cues"])
 
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=5))
