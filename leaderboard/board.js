@@ -144,7 +144,7 @@
     const shown = rows.filter(state);
     const hidden = state.old ? 0 : rows.facts.filter((fact) => fact.old).length;
     filters.querySelector("output").textContent =
-      `${shown} of ${rows.rows.length} checkpoints shown` +
+      `${shown} of ${rows.rows.length} rows shown` +
       (hidden ? `; ${hidden} superseded left out` : "");
   }
 
