@@ -6,7 +6,7 @@
   const list = document.querySelector(".sections ul");
   const links = [...document.querySelectorAll(".sections a")];
   const sections = links.map((link) => document.getElementById(link.hash.slice(1)));
-  const KEYS = ["q", "family", "recipe", "class", "trust", "old"];
+  const KEYS = ["q", "family", "recipe", "size", "tier", "class", "trust", "old"];
   const TEXT = new Set(["name", "family", "recipe", "trust", "date"]);
   // Columns of which the smallest is read first; all other numbers start with the largest.
   const ASCENDING = new Set(["rank", "drank", ...TEXT]);
@@ -54,7 +54,7 @@
     read(row) {
       const said = (key) => row.cells[this.column.get(key)].textContent.trim();
       const found = { family: said("family"), recipe: said("recipe"), trust: said("trust") };
-      found.class = row.dataset.class;
+      for (const key of ["class", "size", "tier"]) found[key] = row.dataset[key];
       found.old = "old" in row.dataset;
       found.text = [said("name"), found.family, found.recipe, said("date")].join("\n").toLowerCase();
       return found;
@@ -105,7 +105,7 @@
 
     filter(wanted) {
       const words = (wanted.q || "").toLowerCase().split(/\s+/).filter(Boolean);
-      const exact = ["family", "recipe", "class", "trust"].filter((key) => wanted[key]);
+      const exact = ["family", "recipe", "size", "tier", "class", "trust"].filter((key) => wanted[key]);
       let shown = 0;
       this.rows.forEach((row, i) => {
         const fact = this.facts[i];

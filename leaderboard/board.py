@@ -68,6 +68,7 @@ def submissions_in(folder: Path) -> list[Path]:
 def build(
     folder: Path,
     *,
+    dataset: str = "",
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Board:
@@ -75,6 +76,7 @@ def build(
 
     Args:
         folder: the submissions, and beside them `checkpoints.yaml` and `trust.yaml`.
+        dataset: the dataset repository on the Hub that takes submissions, which the page names.
         workers: processes; default one for each CPU.
         progress: told the submissions that are scored, and how many there are.
 
@@ -92,7 +94,7 @@ def build(
     for made in _each(jobs, workers or cpu_count() or 1):
         entries += made
         progress(len(entries), len(found))
-    return assemble(entries)
+    return assemble(entries, dataset)
 
 
 def _each(jobs: Sequence[Any], workers: int) -> Iterator[list[Entry]]:
@@ -139,7 +141,7 @@ def _trust(path: Path) -> dict[str, str]:
     return {str(name): str(value) for name, value in said.items()}
 
 
-def assemble(entries: Sequence[Entry]) -> Board:
+def assemble(entries: Sequence[Entry], dataset: str = "") -> Board:
     """The board of some entries, each with its ranks, and what the set of them says."""
     entries = sorted(entries, key=lambda e: (str(e.row["name"]), e.id))
     same: dict[str, list[Entry]] = {}
@@ -165,6 +167,7 @@ def assemble(entries: Sequence[Entry]) -> Board:
         "version": f"{BENCHMARK}-{digest}",
         "benchmark": BENCHMARK,
         "package": __version__,
+        "dataset": dataset,
         "detectors": chosen,
         "behaviours": behaviours,
         "partners": {b: [partner.name for partner in columns(b)] for b in behaviours},

@@ -17,7 +17,8 @@ SHADES = 10
 """Classes h0 to h9 of the style sheet."""
 
 CUT = 0.98
-"""Share of the intervals that the common scale holds; one wild row must not flatten the rest."""
+"""Share of the intervals that the common scale holds: one wild row among many must not flatten the
+rest."""
 
 Scale = tuple[float, float]
 
@@ -28,13 +29,14 @@ def scale(values: Iterable[Value], step: float) -> Scale:
     highs, lows = sorted(v["high"] for v in found), sorted(v["low"] for v in found)
     if not found:
         return 0.0, step
-    last = int(CUT * (len(found) - 1))
+    last = ceil(CUT * (len(found) - 1))
     low = min(0.0, floor(lows[len(found) - 1 - last] / step) * step)
     return low, max(step, ceil(highs[last] / step - 1e-9) * step)
 
 
 def interval_bar(value: Value, axis: Scale) -> Markup:
-    """The interval as a line with a tick at the estimate; an arrowhead where the scale cuts it.
+    """The interval as a line with a tick at the estimate; an arrowhead where the scale cuts it, and
+    no tick beyond that.
 
     Its numbers stand beside it as text, so it is hidden from screen readers.
     """
@@ -42,10 +44,12 @@ def interval_bar(value: Value, axis: Scale) -> Markup:
     path = f"M{low} 5H{max(high, low + 1)}"
     path += "M96 2L99 5L96 8" if value["high"] > axis[1] else ""
     path += "M4 2L1 5L4 8" if value["low"] < axis[0] else ""
+    inside = axis[0] <= value["estimate"] <= axis[1]
+    tick = f'<path class="at" d="M{mean} 1V9"/>' if inside else ""
     zero = f'<path class="zero" d="M{_place(0.0, axis)} 0V10"/>' if axis[0] < 0 else ""
     return Markup(
         '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
-        f'{zero}<path d="{path}"/><path class="at" d="M{mean} 1V9"/></svg>'
+        f'{zero}<path d="{path}"/>{tick}</svg>'
     )
 
 

@@ -112,8 +112,9 @@ def _seed_values(
     if by == "shift":
         found = shift_values(cells)
         return found if isinstance(found, NotIdentified) else (*found, 0.0)
-    pairs = list(sides(behaviour).values())
-    planted, clean = ([name for pair in pairs for name in pair[side]] for side in (0, 1))
+    # The pair that the table shows. Pooled over pairs, d' would be that of neither: a checkpoint
+    # may be readier to react in one of them.
+    planted, clean = next(iter(sides(behaviour).values()))
     return detection_values(cells.select(planted), cells.select(clean))
 
 
@@ -179,6 +180,9 @@ def decomposition(entries: Sequence[Entry], behaviours: Sequence[str]) -> dict[s
         "summary": found.summary(),
         "general": general_claim(profiles).summary(),
         "n": len(profiles.names),
+        "calibration": sum(
+            one.row["class"] == "calibration" for one in comparable(entries, behaviours)
+        ),
         "seeds": found.n_seeds,
         "behaviours": list(found.behaviours),
         "pairs": dict(found.n_pairs),

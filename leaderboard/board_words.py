@@ -57,6 +57,35 @@ def known(value: Value) -> bool:
     return "why" not in value
 
 
+SIZES = ((1, "below 1 B"), (4, "1 to 4 B"), (16, "4 to 16 B"), (80, "16 to 80 B"))
+"""Parameters in billions: a class holds what is below its number."""
+
+LARGEST, UNSTATED = "80 B and more", "not stated"
+
+
+def size(parameters: float | None) -> str:
+    """The class of a number of parameters, in billions.
+
+    >>> size(0.135), size(4), size(405), size(None)
+    ('below 1 B', '4 to 16 B', '80 B and more', 'not stated')
+    """
+    if parameters is None:
+        return UNSTATED
+    return next((said for below, said in SIZES if parameters < below), LARGEST)
+
+
+def local(row: Mapping[str, Any]) -> bool:
+    """Whether a row's weights are files of the submitter's that nothing ties to its name."""
+    return bool(row["weights"]["kind"] == "sha256" and row["class"] == "open")
+
+
+def whose(row: Mapping[str, Any]) -> str:
+    """What ties a row's weights to its name."""
+    if local(row):
+        return "local files of this hash; that they are this checkpoint's is the submitter's word"
+    return ""
+
+
 def sentence(text: str) -> str:
     """With a capital where it starts.
 

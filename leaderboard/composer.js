@@ -14,6 +14,8 @@
     for (const panel of panels) {
       panel.hidden = Number(panel.dataset.k) !== size();
       if (!panel.hidden) panel.open = true;
+      // What the seeds are too few to choose is not chosen here either.
+      if (form && !panel.hidden) form.hidden = "refused" in panel.dataset;
     }
     if (form) restrict();
   }
@@ -73,7 +75,6 @@
   sizes.hidden = false;
   sizes.addEventListener("input", show);
   if (form) {
-    form.hidden = false;
     form.addEventListener("input", restrict);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("reset", () => setTimeout(restrict));

@@ -146,7 +146,7 @@ class HubRepo:
                     self.name, LIST, repo_type=self.type, revision=head, local_dir=scratch
                 )
                 said = read_list(Path(path).read_bytes())
-        unknown = {"date": "", "benchmark": "", "checkpoints": None}
+        unknown = {"date": "", "benchmark": "", "note": "", "checkpoints": None}
         theirs = [said.get(one) or {"version": one, **unknown} for one in lacking]
         listed = list_of([*read_list(own[LIST].content).values(), *theirs])
         own |= {path: ParcelFile.of(path, content) for path, content in listed.items()}

@@ -14,7 +14,8 @@ FOLDER = "boards"
 PAGE, LIST = f"{FOLDER}/index.html", f"{FOLDER}/versions.json"
 
 Facts = dict[str, Any]
-"""Of a board: its version, and if known its date, benchmark, and number of checkpoints."""
+"""Of a board: its version, and if known its date, benchmark, number of checkpoints, and a note
+of what scored it."""
 
 
 def facts_of(board: Mapping[str, Any]) -> Facts:
@@ -24,6 +25,10 @@ def facts_of(board: Mapping[str, Any]) -> Facts:
         "date": board["latest"],
         "benchmark": board["benchmark"],
         "checkpoints": len({row["name"] for row in board["rows"]}),
+        "note": ", ".join(
+            [f"panelist {board['package']}"]
+            + [f"{one['name']} {one['version']}" for one in board["detectors"].values()]
+        ),
     }
 
 
@@ -40,7 +45,8 @@ def read_list(data: bytes) -> dict[str, Facts]:
         said = json.loads(data)
     except ValueError:
         return {}
-    kinds: dict[str, type] = {"version": str, "date": str, "benchmark": str, "checkpoints": int}
+    kinds: dict[str, type] = dict.fromkeys(("version", "date", "benchmark", "note"), str)
+    kinds["checkpoints"] = int
     rows = [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
     return {
         row["version"]: {key: row[key] for key in kinds}

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from panelist.leaderboard import board_figures, board_words
 from panelist.leaderboard.board_words import known
+from panelist.panels.tier import TIERS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -34,6 +35,7 @@ METRICS = (("shift", "shift"), ("d_prime", "d′"), ("level", "level"))
 def render_board(board: Mapping[str, Any], *, older: str = "boards/index.html") -> str:
     """`index.html`; `older` is where the list of older boards lies from here."""
     names = {row["id"]: row["name"] for row in board["rows"]}
+    profile = [row for row in board["rows"] if not row["superseded_by"]]
     return _page(
         "board.html",
         script=_read("board.js") + _read("composer.js"),
@@ -41,14 +43,13 @@ def render_board(board: Mapping[str, Any], *, older: str = "boards/index.html") 
         older=older,
         names=names,
         by_id={row["id"]: row for row in board["rows"]},
+        profile=profile if len(board["behaviours"]) > 1 else [],
+        repeated=_repeated(profile),
         tables=[_table(board, behaviour) for behaviour in board["behaviours"]],
-        choices={
-            key: sorted({row[key] for row in board["rows"]})
-            for key in ("family", "recipe", "class", "trust")
-        },
+        choices=_choices(board),
         demo_only=bool(board["rows"]) and _tiers(board) == {"demo"},
         recipe_figures=_recipe_figures(board["decomposition"]),
-        composer=inline_json(_candidates(board)) if known(board["distances"]) else "",
+        composer=inline_json(_candidates(board)) if _composes(board) else "",
         year=board["latest"][:4],
     )
 
@@ -140,6 +141,20 @@ def _tiers(board: Mapping[str, Any]) -> set[str]:
     return {panel["tier"] for row in board["rows"] for panel in row["panels"].values()}
 
 
+def _choices(board: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What the rows may be filtered by, and its values."""
+    rows = board["rows"]
+    found = {
+        key: sorted({row[key] for row in rows}) for key in ("family", "recipe", "class", "trust")
+    }
+    sizes, tiers = {board_words.size(row["parameters"]) for row in rows}, _tiers(board)
+    ordered = (*(said for _, said in board_words.SIZES), board_words.LARGEST, board_words.UNSTATED)
+    return found | {
+        "size": [said for said in ordered if said in sizes],
+        "tier": [name for name in TIERS if name in tiers],
+    }
+
+
 def _table(board: Mapping[str, Any], behaviour: str) -> dict[str, Any]:
     """The rows of one behaviour in their groups, and the scales that they share."""
     rows = sorted(
@@ -149,6 +164,7 @@ def _table(board: Mapping[str, Any], behaviour: str) -> dict[str, Any]:
     panels = [row["panels"][behaviour] for row in rows]
     levels = [value for panel in panels for value in panel["levels"].values()]
     current = [row for row in rows if not row["superseded_by"]]
+    checks = [p["floor_p"] for p in panels if p["floor_p"] is not None]
     groups = {
         "": [row for row in current if row["class"] != "api"],
         "Closed-API models: weights that cannot be checked; ranked among themselves": [
@@ -167,8 +183,10 @@ def _table(board: Mapping[str, Any], behaviour: str) -> dict[str, Any]:
         "d_prime": board_figures.scale((board_words.discrimination(p)[1] for p in panels), 1.0),
         "shades": board_figures.estimates(levels),
         "partners": board["partners"].get(behaviour, []),
-        "repeated": {name for name, n in Counter(row["name"] for row in rows).items() if n > 1},
+        "repeated": _repeated(rows),
         "folded": len(rows) > OPEN_ROWS,
+        "checked": len(checks),
+        "beyond": sum(p < 0.05 for p in checks),
         "ranking": [
             (said, board["ranking"].get(behaviour, {})[metric])
             for metric, said in METRICS
@@ -176,6 +194,11 @@ def _table(board: Mapping[str, Any], behaviour: str) -> dict[str, Any]:
             and (metric != "d_prime" or any(panel["detection"] for panel in panels))
         ],
     }
+
+
+def _repeated(rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Names of several rows, which it takes the engine to tell apart."""
+    return {name for name, n in Counter(row["name"] for row in rows).items() if n > 1}
 
 
 def _default_order(row: Mapping[str, Any], behaviour: str) -> tuple[Any, ...]:
@@ -197,6 +220,12 @@ def _recipe_figures(found: Mapping[str, Any]) -> list[Markup]:
         for title, labels in board_words.DRAWN
     ]
     return [figure for figure in drawn if figure]
+
+
+def _composes(board: Mapping[str, Any]) -> bool:
+    """Whether the reader may choose: not where the seeds are too few for any choice."""
+    panels = board["composer"]
+    return known(board["distances"]) and known(panels) and any(map(known, panels.values()))
 
 
 def _candidates(board: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ def board() -> None:
 @board.command()
 @click.argument("submissions", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Site.")
+@click.option("--dataset", default="", help="That takes submissions, as org/name; on the page.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; default one a CPU.")
-def build(submissions: Path, output: Path, workers: int | None) -> None:
+def build(submissions: Path, output: Path, dataset: str, workers: int | None) -> None:
     """Build the site of the SUBMISSIONS below a folder; the same bytes each time.
 
     Every submission is checked and scored anew, with the detectors of this version. Boards that
@@ -31,7 +32,7 @@ def build(submissions: Path, output: Path, workers: int | None) -> None:
             bar.total = of
             bar.update(done - bar.n)
 
-        made = built(submissions, workers=workers, progress=progress)
+        made = built(submissions, dataset=dataset, workers=workers, progress=progress)
     page = write_site(made, output)
     rows = len(made.data["rows"])
     click.echo(f"board {made.data['version']}: {rows} submission{'s' if rows != 1 else ''}")

@@ -66,6 +66,7 @@ def made_up_board(n: int, behaviours: int = 3, hostile: bool = False) -> dict[st
         "version": "1.0-3fa2b1c09d4e",
         "benchmark": "1.0",
         "package": "0.1.0",
+        "dataset": "",
         "detectors": {
             t: {
                 "name": f"{t}-learned",
@@ -254,6 +255,7 @@ def _decomposition(n: int, tabs: list[str]) -> dict[str, Any]:
         "checkpoints of one base further apart than families do.",
         "general": "Families and recipes in general: 8 families are too few to say.",
         "n": n,
+        "calibration": n // 13,
         "seeds": 200,
         "behaviours": tabs,
         "pairs": {"A": 10, "B": 6, "C": 20},

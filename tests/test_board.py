@@ -15,13 +15,16 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.model import GenerateConfig, ModelOutput, ModelUsage, get_model
 from stand_in import embedded_runs
 
+from panelist.analysis.cells import Cells
 from panelist.analysis.interval import Interval
+from panelist.analysis.ranking import detection_values
 from panelist.analysis.shift import Shift
 from panelist.cli import commands
-from panelist.leaderboard import rescoring
+from panelist.leaderboard import board_sets, rescoring
 from panelist.leaderboard import submit as submitting
 from panelist.leaderboard.board import Board, build
 from panelist.leaderboard.board_sets import apart
+from panelist.leaderboard.board_words import discrimination
 from panelist.leaderboard.card import make_card
 from panelist.leaderboard.rescoring import rescore_bytes
 from panelist.leaderboard.site import write_site
@@ -98,6 +101,13 @@ def test_numbers_are_those_of_a_card_of_the_same_replies(
     logs = tmp_path / "logs"
     inspect_eval(panel_challenge, model=model, task_args=given, log_dir=str(logs), display="none")
     submit([logs], tmp_path / "made", Submitter("a", "MIT", True, revision="0" * 40))
+    ranked: list[tuple[float, Any, float]] = []
+
+    def told(planted: Cells, clean: Cells) -> tuple[float, Any, float]:
+        ranked.append(detection_values(planted, clean))
+        return ranked[-1]
+
+    monkeypatch.setattr(board_sets, "detection_values", told)
     [row] = build(tmp_path / "made", workers=1).data["rows"]
     panel = row["panels"]["challenge"]
     card = make_card(*read_logs([logs]))
@@ -116,6 +126,9 @@ def test_numbers_are_those_of_a_card_of_the_same_replies(
         assert said == pytest.approx(
             {"estimate": value.estimate, "low": value.low, "high": value.high}, rel=1e-5, abs=1e-9
         )
+    assert len(panel["detection"]) == 2, "ranked by the pair that is shown"
+    _, shown = discrimination(panel)
+    assert [value for value, *_ in ranked] == pytest.approx([shown["estimate"]], rel=1e-5)
     assert panel["shift_p"] == pytest.approx(card.shift.p, rel=1e-5)
     assert panel["floor_p"] == pytest.approx(card.floor.p, rel=1e-5)  # type: ignore[union-attr]
     assert set(panel["levels"]) == set(card.levels) and panel["replies"] == panel["expected"] == 240
@@ -264,8 +277,10 @@ def test_a_site_is_not_written_over_something_else(board: Board, tmp_path: Path)
 
 def test_the_command_line_ends_with_the_page(submissions: Path, tmp_path: Path) -> None:
     words = ["board", "build", str(submissions), "-o", str(tmp_path / "site"), "--workers", "1"]
-    done = CliRunner().invoke(commands, words)
+    done = CliRunner().invoke(commands, [*words, "--dataset", "a-lab/panels"])
     assert done.exit_code == 0, done.output
+    page = (tmp_path / "site" / "index.html").read_text()
+    assert "--to a-lab/panels --pr" in page and "huggingface.co/datasets/a-lab/panels" in page
     assert f"page: {tmp_path / 'site' / 'index.html'}" in done.output
     out = tmp_path / "eee"
     words = ["board", "export", str(tmp_path / "site"), "--format", "eee", "-o", str(out)]

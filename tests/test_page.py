@@ -236,6 +236,48 @@ def test_a_source_is_a_link_only_where_it_is_https() -> None:
         assert "<a href" not in render_checkpoint(row, board, []).split("Source</th>")[1][:40]
 
 
+def test_what_the_seeds_are_too_few_to_choose_is_not_chosen_by_the_page() -> None:
+    board = made_up.made_up_board(30)
+    board["composer"]["3"] = {"why": "not identified, because there are 24 seeds."}
+    text = render_board(board)
+    assert 'data-k="3" data-refused open' in text and 'id="restrict"' in text
+    board["composer"] = dict.fromkeys("2345", board["composer"]["3"])
+    text = render_board(board)
+    assert 'id="restrict"' not in text and 'id="distances"' not in text
+    assert "Not identified, because there are 24 seeds." in text
+
+
+def test_the_page_says_what_its_rows_are() -> None:
+    board = made_up.made_up_board(30)
+    text = render_board(board)
+    assert text.count(">local weights<") == text.count('data-class="open"') > 0
+    assert "calibration standard" in text.split('id="recipe"')[1]
+    board["decomposition"]["calibration"] = 0
+    assert "calibration standard" not in render_board(board).split('id="recipe"')[1]
+    for row in board["rows"]:
+        row["weights"] = {"kind": "revision", "value": "0" * 40}
+    assert "local weights" not in render_board(board)
+
+
+def test_an_a_a_check_is_counted_among_all() -> None:
+    board = made_up.made_up_board(20)
+    for i, row in enumerate(board["rows"]):
+        for panel in row["panels"].values():
+            panel["floor_p"] = (0.01, 0.5, 0.9, None)[i % 4]
+    text = render_board(board)
+    assert "p is below 0.05 in 5 of 15 rows; 0.8 would be by chance" in text
+    assert "should not" not in render_checkpoint(board["rows"][0], board, [])
+
+
+def test_profiles_have_every_behaviour_and_no_mean() -> None:
+    board = made_up.made_up_board(30)
+    profiles = render_board(board).split('id="profile"')[1].split("</section>")[0]
+    current = [row for row in board["rows"] if not row["superseded_by"]]
+    assert profiles.count('<tr><th scope="row">') == len(current) == 29
+    assert "not run" in profiles
+    assert 'id="profile"' not in render_board(made_up.made_up_board(30, behaviours=1))
+
+
 def test_older_boards_stand_newest_first() -> None:
     text = list_of(VERSIONS)[PAGE].decode()
     assert text.index("1.0-bbbb/index.html") < text.index("1.0-aaaa/index.html")
@@ -292,6 +334,15 @@ def test_the_scale_keeps_one_wild_row_from_flattening_the_rest() -> None:
     drawn = str(board_figures.interval_bar(wild, (0.0, 0.6)))
     assert "L99 5" in drawn and "L1 5" in drawn, "an arrowhead on either side"
     assert "L99 5" not in str(board_figures.interval_bar(values[0], (0.0, 0.6)))
+
+
+def test_a_small_board_cuts_nobody_off() -> None:
+    values = [{"estimate": e, "low": e - 0.1, "high": e + 0.1} for e in (0.2, 0.3, 1.4)]
+    axis = board_figures.scale(values, 0.2)
+    assert axis == (0.0, pytest.approx(1.6))
+    assert all('class="at"' in str(board_figures.interval_bar(v, axis)) for v in values)
+    beyond = str(board_figures.interval_bar(values[2], (0.0, 1.0)))
+    assert "L99 5" in beyond and 'class="at"' not in beyond, "no estimate where none is"
 
 
 @pytest.mark.parametrize(("share", "shade"), [(0.0, "h0"), (0.5, "h5"), (1.0, "h9")])

@@ -286,6 +286,15 @@ def test_filters_hide_rows_and_say_how_many(site: Path, chromium: Any) -> None:
         page.locator("[name=class]").select_option("api")
         assert 0 < len(names(page)) < 6
         assert page.locator("#hedging .heatmap tbody tr:visible").count() == len(names(page))
+        page.get_by_role("button", name="Clear").first.click()
+        page.locator("[name=size]").select_option("16 to 80 B")
+        page.locator("[name=tier]").select_option("demo")
+        fits = [
+            row["name"]
+            for row in made_up.made_up_board(30)["rows"]
+            if row["parameters"] == 70 and row["panels"]["hedging"]["tier"] == "demo"
+        ]
+        assert sorted(names(page)) == sorted(fits) and fits
         page.locator("[name=q]").fill("no such checkpoint")
         assert names(page) == [] and page.locator("#hedging .none").is_visible()
 
@@ -304,12 +313,16 @@ def test_the_composer_searches_under_conditions(site: Path, chromium: Any) -> No
         expected = f"{called[ids[0]]} + {called[ids[best]]}: {matrix[0][best]:.2f}"
         assert first == expected.replace("-0", "−0") or first == expected
         page.locator("input[name=out]").nth(0).check()
+        page.evaluate("document.querySelector('.panel[data-k=\"4\"]').dataset.refused = ''")
+        page.get_by_label("4", exact=True).check()
+        assert not page.locator("#restrict").is_visible(), "nothing is chosen on too few seeds"
+        page.get_by_label("2", exact=True).check()
         assert "both in and out" in page.locator("#restricted-said").inner_text()
 
 
 def test_all_is_readable_without_javascript(site: Path, chromium: Any) -> None:
     with Visit(chromium, at(site), java_script_enabled=False) as page:
-        assert page.locator("section:visible").count() == 6
+        assert page.locator("section:visible").count() == 7
         assert page.locator("#hedging .rows .r:visible").count() == 30
         assert page.locator("button:visible, input:visible").count() == 0
         assert page.locator(".panel").count() == 4
@@ -321,7 +334,7 @@ def test_print_shows_every_section_unfolded(site: Path, chromium: Any) -> None:
     with Visit(chromium, at(site), viewport={"width": 720, "height": 1000}) as page:
         page.locator("[name=old]").check()
         page.emulate_media(media="print")
-        assert page.locator("section:visible").count() == 6
+        assert page.locator("section:visible").count() == 7
         assert page.locator("#filters :is(input, select, button):visible").count() == 0
         assert page.locator("#hedging .c-run:visible").count() == 31, "no column is left out"
         assert page.locator("#filters output").is_visible(), "what was filtered is said on paper"
