@@ -9,7 +9,6 @@ read, and only what differs from it is sent, on top of the commit that was read;
 was lost is found in place by the next one.
 """
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,8 +87,7 @@ def publish(
     Raises:
         PanelistError: for what cannot be published, and when five tries failed.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", to, re.ASCII):
-        raise PanelistError(f"--to {to}: no repo of the Hub; write org/name")
+    _refuse_name(to)
     if private and not create:
         raise PanelistError("--private does nothing without --create: it is of a new repo")
     token = _token(needed=not dry_run)
@@ -242,6 +240,18 @@ def _refuse_faulty(parcel: Parcel, say: Say) -> None:
     if faulty:
         of = f"{faulty} of {len(parcel.folders)} submissions" if len(parcel.folders) > 1 else "it"
         raise PanelistError(f"nothing was sent: {of} would be refused for the faults above")
+
+
+def _refuse_name(to: str) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(to)
+    except HFValidationError as error:
+        raise PanelistError(f"--to {to}: no repo of the Hub; write org/name ({error})") from error
+    if "/" not in to:
+        raise PanelistError(f"--to {to}: no repo of the Hub; write org/name")
 
 
 def _token(needed: bool) -> str | None:

@@ -72,6 +72,16 @@ def test_a_missing_repo_is_not_made_unasked(hub: Hub, publish: Told, site: Path)
     assert not hub.repos and not publish.slept
 
 
+@pytest.mark.parametrize(
+    "to",
+    "board org/ /board a/b/c org/a--b org/.x org/a..b org/a.git org/-a org/å".split(),
+)
+def test_what_is_no_name_of_a_repo_is_refused(hub: Hub, publish: Told, site: Path, to: str) -> None:
+    with pytest.raises(PanelistError, match=r"^--to .*no repo of the Hub; write org/name"):
+        publish(site, to)
+    assert not hub.requests
+
+
 def test_without_a_token_it_says_how_to_give_one(
     hub: Hub, publish: Told, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
