@@ -194,10 +194,12 @@ class HubRepo:
         for pr in sorted(found, key=lambda pr: short not in pr.title):
             details = self._api.get_discussion_details(self.name, pr.num, repo_type=self.type)
             said = [e.content for e in details.events if isinstance(e, DiscussionComment)]
-            if said and _mark(self._parcel) in said[0]:
-                commits = [e.oid for e in details.events if isinstance(e, DiscussionCommit)]
+            commits = [e for e in details.events if isinstance(e, DiscussionCommit)]
+            # The first comment can be edited too; the commit's own title cannot.
+            titled = any(f"[{short}]" in commit.summary for commit in commits)
+            if titled or (said and _mark(self._parcel) in said[0]):
                 url = f"{self.url}/discussions/{pr.num}"
-                return PullRequest(url, commits[-1] if commits else None)
+                return PullRequest(url, commits[-1].oid if commits else None)
             self._others.add(pr.num)
         return None
 

@@ -38,7 +38,7 @@ class Published:
     Attributes:
         kind: site, submissions or viewer.
         repo, repo_type: where it was sent.
-        commit: that holds the files; None after a dry run.
+        commit: that holds the files, be it made by this call or not; None after a dry run.
         pr_url: of the pull request, if there is one.
         files: paths that were sent; after a dry run those that would be.
         attempts: times that a commit was sent.
@@ -172,6 +172,7 @@ class _Sending:
     def _found(self, difference: Difference) -> Published | None:
         """What is there already, be it by an earlier call or by a try whose answer was lost."""
         if difference.none:
+            # The head's, be it ours or a later one of somebody else.
             where, request = f"commit {difference.head}", None
             commit = difference.head
         elif self.pr and (request := self.repo.pull_request()) is not None:
@@ -179,7 +180,7 @@ class _Sending:
         else:
             return None
         self.say(
-            f"{self.repo}: the response was lost, {where} is there"
+            f"{self.repo}: the response was lost, but all is there at {where}"
             if self.attempts
             else f"{self.repo}: nothing to do, already there at {where}"
         )

@@ -184,15 +184,17 @@ def test_a_guest_proposes_a_submission_once(hub: Hub, publish: Told, submission:
         assert merged.pr_url is None and len(repo.discussions) == 1
 
 
-def test_a_pull_request_is_known_whatever_its_title(
+def test_a_pull_request_is_known_whatever_it_says_by_now(
     hub: Hub, publish: Told, submission: Path
 ) -> None:
-    """Titles can be edited; and with others before it, on a later page of the list."""
+    """Title and comment can be edited; and with others before it, on a later page of the list."""
     repo = hub.add("dataset", DATA)
     for n in range(hub.page + 1):
         publish(make_submission(submission.parent.parent / f"{n}", f"x-{n:012x}"), DATA, pr=True)
     made = publish(submission, DATA, pr=True)
     repo.discussions[-1].title = "please look at this"
+    assert publish(submission, DATA, pr=True).pr_url == made.pr_url
+    repo.discussions[-1].description = "mine"
     assert publish(submission, DATA, pr=True).pr_url == made.pr_url
     assert len(repo.discussions) == hub.page + 2
 

@@ -144,6 +144,23 @@ def test_somebody_commits_the_same_first(hub: Hub, publish: Told, submission: Pa
     assert len(repo.history()) == 2 and made.commit == repo.history()[0].oid
 
 
+def test_a_commit_of_somebody_else_is_not_called_ours(
+    hub: Hub, publish: Told, submission: Path
+) -> None:
+    """After a lost answer ours may lie below the head; what is said is what is known."""
+    repo = hub.add("dataset", DATA)
+
+    def somebody_commits() -> None:
+        repo.commit("main", "theirs", "", "somebody", dict(repo.history()[0].tree))
+
+    first, second = Fault("info"), Fault("info", before=somebody_commits)
+    hub.faults = [first, Fault("commit", drop=True, acts=True), second]
+    made = publish(submission, DATA)
+    assert [c.author for c in repo.history()] == ["somebody", "owner", "system"]
+    assert made.commit == repo.history()[0].oid and made.attempts == 1
+    assert f"all is there at commit {made.commit}" in publish.lines[-1]
+
+
 def test_creating_survives_a_lost_response(hub: Hub, publish: Told, site: Path) -> None:
     hub.faults = [Fault("create", drop=True, acts=True), Fault("validate", status=500)]
     hub.faults += [Fault("validate", drop=True), Fault("tree", status=500)]
