@@ -15,6 +15,7 @@ from panelist.leaderboard.check_grid import LONG, SHARED
 from panelist.leaderboard.check_transcripts import read_transcripts
 from panelist.leaderboard.faults import Fault, shown
 from panelist.leaderboard.submission import FILES, MANIFEST, TRANSCRIPTS
+from panelist.panels.protocol import BENCHMARK
 
 SAID = ["panel", "chain", "turn", "text"]
 
@@ -121,8 +122,13 @@ def check_pull(base: Path, head: Path) -> list[Fault]:
         if Path(place).name in {Path(path).parent.name for path in before}:
             mend = "It is there already: nothing to do"
             faults.append(Fault("duplicate-manifest", shown(place), mend=mend))
+        # As `publish` places it, which a pull request made by hand may not.
+        right = f"submissions/{BENCHMARK}/{Path(place).name}"
         if f"{place}/{MANIFEST}" not in after:
             faults.append(Fault("missing-file", shown(f"{place}/{MANIFEST}")))
+        elif place != right:
+            mend = "Move the folder there"
+            faults.append(Fault("wrong-place", shown(place), expected=shown(right), mend=mend))
     for path in sorted(after.keys() - before.keys()):
         if Path(path).name not in FILES or not NAME.fullmatch(Path(path).parent.name):
             mend = "A pull request adds one submission's folder, nothing else"

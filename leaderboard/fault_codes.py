@@ -90,6 +90,7 @@ CODES = {
     "duplicate-manifest": "The same submission is there already.",
     "duplicate-transcripts": "The same transcripts are there already.",
     "touches-other-submission": "A pull request changes what is not its own.",
+    "wrong-place": "A pull request's submission is not in submissions/<benchmark version>/.",
     # The reading itself.
     "rescore-differs": "Scored twice, it gave two results.",
     "reader-died": "Reading it needed more memory than it may, or broke the reader.",

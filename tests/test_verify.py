@@ -17,22 +17,28 @@ from hypothesis import strategies as st
 
 from panelist.cli import commands
 from panelist.leaderboard import rescoring, sandbox
+from panelist.leaderboard.check_against import check_pull
 from panelist.leaderboard.check_private import secret
 from panelist.leaderboard.fault_codes import CODES
 from panelist.leaderboard.faults import Fault
 from panelist.leaderboard.submission import MANIFEST
 from panelist.leaderboard.texts import Texts
 from panelist.leaderboard.verify import _rescored, examine, faults_of, verify
+from panelist.panels.protocol import BENCHMARK
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "SUBMISSIONS.md"
 
 ELSEWHERE = {
     "touches-other-submission": "of two trees (test_a_pull_request...)",
+    "wrong-place": "of two trees (test_a_pull_request...)",
     "rescore-differs": "of the scorer (test_a_scorer...)",
     "reader-died": "of the child (test_what_becomes...)",
     "reader-timeout": "of the child (test_what_becomes...)",
 }
 """Codes that no submission alone can have."""
+
+PLACE = f"submissions/{BENCHMARK}"
+"""Where a dataset has those of this benchmark."""
 
 
 def test_a_good_one_is_taken(tmp_path: Path) -> None:
@@ -194,26 +200,42 @@ def test_a_time_may_be_ahead_by_minutes_only(tmp_path: Path) -> None:
 
 def test_a_pull_request_adds_one_submission_and_nothing_else(tmp_path: Path) -> None:
     base = tmp_path / "base"
-    good_submission(base / "1.0", "smollm2-135m-hedged")
+    good_submission(base / PLACE, "smollm2-135m-hedged")
     head = Path(shutil.copytree(base, tmp_path / "head"))
-    own = good_submission(head / "1.0")
+    own = good_submission(head / PLACE)
     run = CliRunner().invoke
     good = run(commands, ["verify", str(head), "--base", str(base)])
     assert good.exit_code == 0 and good.output == f"accepted: {own.name}\n"
-    other = next(path for path in (head / "1.0").iterdir() if path != own)
+    other = next(path for path in (head / PLACE).iterdir() if path != own)
     (other / MANIFEST).write_bytes(b"{}")
     bad = run(commands, ["verify", str(head), "--base", str(base), "--json"])
     [fault] = json.loads(bad.output)
     assert bad.exit_code == 1 and fault["code"] == "touches-other-submission"
-    assert (fault["file"], fault["got"]) == (f"1.0/{other.name}/{MANIFEST}", "changed")
+    assert (fault["file"], fault["got"]) == (f"{PLACE}/{other.name}/{MANIFEST}", "changed")
     shutil.rmtree(other)
     assert "removed" in run(commands, ["verify", str(head), "--base", str(base)]).output
     two = Path(shutil.copytree(base, tmp_path / "two"))
-    good_submission(two)
-    good_submission(two, "smollm2-135m-direct")
+    good_submission(two / PLACE)
+    good_submission(two / PLACE, "smollm2-135m-direct")
     (two / "README.md").write_text("mine")
     said = run(commands, ["verify", str(two), "--base", str(base)]).output
     assert said.count("touches-other-submission") == 3
+
+
+@pytest.mark.parametrize(
+    "place", [".", "submissions", "submissions/9.9", "elsewhere/1.0", f"a/{PLACE}", f"{PLACE}/a"]
+)
+def test_a_pull_request_adds_it_where_publish_does(place: str, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    head = tmp_path / "head"
+    own = good_submission(head / place)
+    [fault] = check_pull(base, head)
+    assert (fault.code, fault.file) == ("wrong-place", own.relative_to(head).as_posix())
+    assert fault.expected == f"{PLACE}/{own.name}"
+    (head / PLACE).mkdir(parents=True, exist_ok=True)
+    own.rename(head / PLACE / own.name)
+    assert check_pull(base, head) == []
 
 
 def _nested(other: Path) -> None:
@@ -255,9 +277,9 @@ def _pipe(other: Path) -> None:
 )
 def test_a_pull_request_sneaks_nothing_in(change: Callable[[Path], None], tmp_path: Path) -> None:
     base = tmp_path / "base"
-    other = good_submission(base / "1.0", "smollm2-135m-hedged")
+    other = good_submission(base / PLACE, "smollm2-135m-hedged")
     head = Path(shutil.copytree(base, tmp_path / "head"))
-    change(head / "1.0" / other.name)
+    change(head / PLACE / other.name)
     done = CliRunner().invoke(commands, ["verify", str(head), "--base", str(base)])
     assert done.exit_code == 1, done.output
     assert "reader-" not in done.output
