@@ -18,7 +18,7 @@ from panelist.leaderboard.board_rows import TRUST, Entry, columns, entry
 from panelist.leaderboard.board_sets import RankedBy, composer, decomposition, rank
 from panelist.leaderboard.check_manifest import known_checkpoints
 from panelist.leaderboard.rescoring import Scored, detector_of, rescore
-from panelist.leaderboard.submission import MANIFEST, canonical
+from panelist.leaderboard.submission import MANIFEST, REGISTRY, canonical
 from panelist.leaderboard.verify import examine
 from panelist.panels.checkpoint import Checkpoint
 from panelist.panels.errors import PanelistError
@@ -29,9 +29,8 @@ from panelist.version import __version__
 
 FORMAT = 1
 
-REGISTRY, TRUSTED = "checkpoints.yaml", "trust.yaml"
-"""What maintainers keep beside the submissions: checkpoints that do not ship with the package, and
-which submissions have been spot-checked or reproduced."""
+TRUSTED = "trust.yaml"
+"""What maintainers keep beside it: which submissions have been spot-checked or reproduced."""
 
 CHUNK = 16
 """Submissions that a process takes at a time."""

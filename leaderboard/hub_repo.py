@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from panelist.leaderboard.older_boards import LIST, Facts, list_of, read_list, versions_in
 from panelist.leaderboard.parcel import MARKERS, Parcel, ParcelFile
+from panelist.leaderboard.submission import REGISTRY
 from panelist.panels.errors import PanelistError
 from panelist.version import __version__
 
@@ -99,6 +100,14 @@ class HubRepo:
         sdk = {"space_sdk": "static"} if self.type == "space" else {}
         self._api.create_repo(
             self.name, repo_type=self.type, private=private or None, exist_ok=True, **sdk
+        )
+
+    def registry(self, folder: Path) -> Path | None:
+        """The checkpoints that its maintainers registered, brought into a folder; None if none."""
+        if not self._api.get_paths_info(self.name, REGISTRY, repo_type=self.type):
+            return None
+        return Path(
+            self._api.hf_hub_download(self.name, REGISTRY, repo_type=self.type, local_dir=folder)
         )
 
     def difference(self) -> Difference:
@@ -311,8 +320,10 @@ def _mark(parcel: Parcel) -> str:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What lies under huggingface_hub's RuntimeError for a failed upload."""
-    while type(error) is RuntimeError and error.__cause__ is not None:
+    """What lies under huggingface_hub's own error for a failed upload or download."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    while type(error) in (RuntimeError, LocalEntryNotFoundError) and error.__cause__ is not None:
         error = error.__cause__
     return error
 

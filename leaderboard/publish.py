@@ -12,7 +12,9 @@ was lost is found in place by the next one.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from panelist.leaderboard.hub_repo import (
     TOKEN,
@@ -23,6 +25,7 @@ from panelist.leaderboard.hub_repo import (
     refusal,
 )
 from panelist.leaderboard.parcel import Kind, Parcel, packed
+from panelist.panels.checkpoint import read_checkpoints
 from panelist.panels.errors import PanelistError
 
 ATTEMPTS = 5
@@ -65,6 +68,7 @@ def publish(
     viewer: bool = False,
     dry_run: bool = False,
     message: str | None = None,
+    registry: Path | None = None,
     say: Say = print,
     sleep: Callable[[float], None] = time.sleep,
     endpoint: str | None = None,
@@ -80,6 +84,7 @@ def publish(
         viewer: `path` holds Inspect logs: send them with Inspect's viewer.
         dry_run: only say what would be sent; needs no token.
         message: title of the commit or pull request.
+        registry: YAML file of checkpoints to verify with, in place of the dataset's own.
         say: gets a line for whatever happens.
         sleep: waits between tries.
         endpoint: of the Hub; huggingface_hub's own by default.
@@ -91,20 +96,32 @@ def publish(
     if private and not create:
         raise PanelistError("--private does nothing without --create: it is of a new repo")
     token = _token(needed=not dry_run)
-    with packed(Path(path), to.split("/")[1], viewer) as parcel:
-        _refuse_faulty(parcel, say)
+    with packed(Path(path), to.split("/")[1], viewer) as parcel, TemporaryDirectory() as scratch:
+        if registry is not None and not parcel.folders:
+            raise PanelistError(f"--registry {registry}: {path} is no submission; leave it out")
         repo = HubRepo(to, parcel, endpoint, token)
+
+        @cache
+        def known() -> Path | None:
+            return registry or _registry_of(repo, Path(scratch), create)
+
         if dry_run:
-            return _rehearsed(repo, parcel, pr, create, say)
-        sending = _Sending(repo, parcel, pr, create, private, message or parcel.title, say)
-        return sending.until_done(sleep)
+            return _rehearsed(repo, parcel, known, pr, create, say)
+
+        @cache
+        def verify() -> None:
+            if parcel.folders:
+                _refuse_faulty(parcel, known(), say)
+
+        title = message or parcel.title
+        return _Sending(repo, parcel, verify, pr, create, private, title, say).until_done(sleep)
 
 
-def faults_of(folder: Path) -> list[str]:
+def faults_of(folder: Path, registry: Path | None) -> list[str]:
     """What is wrong with a submission."""
     from panelist.leaderboard.verify import verify
 
-    return [str(fault) for fault in verify(folder)]
+    return [str(fault) for fault in verify(folder, registry=registry)]
 
 
 @dataclass
@@ -113,6 +130,7 @@ class _Sending:
 
     repo: HubRepo
     parcel: Parcel
+    verify: Callable[[], None]
     pr: bool
     create: bool
     private: bool
@@ -151,9 +169,10 @@ class _Sending:
         )
 
     def _look(self) -> Difference:
-        """What is missing; makes the repo first if it is to be made."""
+        """What is missing; makes the repo first if it is to be made, but for no faulty parcel."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
+        self.verify()
         try:
             difference = self.repo.difference()
         except RepositoryNotFoundError:
@@ -203,11 +222,20 @@ class _Sending:
         )
 
 
-def _rehearsed(repo: HubRepo, parcel: Parcel, pr: bool, create: bool, say: Say) -> Published:
+def _rehearsed(
+    repo: HubRepo,
+    parcel: Parcel,
+    known: Callable[[], Path | None],
+    pr: bool,
+    create: bool,
+    say: Say,
+) -> Published:
     """Say what would be sent, compared with the repo where it can be read."""
     how = "a pull request to" if pr else "one commit to"
     say(f"dry run: {how} {repo}, {len(parcel.files)} files, {_bytes(parcel.size)}")
+    registry, difference = None, Difference(None, parcel.files, (), (), ())
     try:
+        registry = known() if parcel.folders else None
         difference = repo.difference()
     except PanelistError:
         raise
@@ -217,7 +245,7 @@ def _rehearsed(repo: HubRepo, parcel: Parcel, pr: bool, create: bool, say: Say) 
             raise
         reason = failure.words if failure else str(refused)
         say(f"not compared: {reason}" + ("; --create would make it" if create else ""))
-        difference = Difference(None, parcel.files, (), (), ())
+    _refuse_faulty(parcel, registry, say)
     words = {f.path: "add" for f in difference.add}
     words |= {f.path: "change" for f in difference.change}
     for file in parcel.files:
@@ -231,10 +259,36 @@ def _rehearsed(repo: HubRepo, parcel: Parcel, pr: bool, create: bool, say: Say) 
     )
 
 
-def _refuse_faulty(parcel: Parcel, say: Say) -> None:
+def _registry_of(repo: HubRepo, folder: Path, create: bool) -> Path | None:
+    """The dataset's own registry, by which its maintainers verify."""
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        path = repo.registry(folder)
+    except RevisionNotFoundError:  # a dataset without any commit
+        return None
+    except RepositoryNotFoundError:
+        if not create:
+            raise
+        return None
+    if path is not None:
+        try:
+            read_checkpoints(path)
+        except PanelistError as error:
+            said = str(error).replace(str(path), path.name)
+            raise PanelistError(
+                f"{repo}: {said}; tell its maintainers, and until it is mended give a good copy "
+                "with --registry"
+            ) from error
+    return path
+
+
+def _refuse_faulty(parcel: Parcel, registry: Path | None, say: Say) -> None:
+    if registry is not None:
+        read_checkpoints(registry)  # for its own message: verify reads it in a child
     faulty = 0
     for folder in parcel.folders:
-        faults = faults_of(folder)
+        faults = faults_of(folder, registry)
         faulty += bool(faults)
         for fault in faults:
             say(f"{folder.name}: {fault}")

@@ -20,6 +20,9 @@ MANIFEST, TRANSCRIPTS, RUN = "manifest.json", "transcripts.parquet", "run.json"
 
 FILES = (MANIFEST, TRANSCRIPTS, RUN)
 
+REGISTRY = "checkpoints.yaml"
+"""What maintainers keep beside the submissions: checkpoints that do not ship with the package."""
+
 FORMAT = 1
 """Version of the folder's layout."""
 

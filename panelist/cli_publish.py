@@ -14,6 +14,11 @@ import click
 @click.option("--viewer", is_flag=True, help="PATH holds Inspect logs: send them with its viewer.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be sent; needs no token.")
 @click.option("-m", "--message", help="Title of the commit or pull request.")
+@click.option(
+    "--registry",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Checkpoints to verify with, in place of the dataset's own checkpoints.yaml.",
+)
 def publish(
     path: Path,
     to: str,
@@ -23,6 +28,7 @@ def publish(
     viewer: bool,
     dry_run: bool,
     message: str | None,
+    registry: Path | None,
 ) -> None:
     """Publish PATH on the Hugging Face Hub, in one commit.
 
@@ -42,5 +48,6 @@ def publish(
         viewer=viewer,
         dry_run=dry_run,
         message=message,
+        registry=registry,
         say=click.echo,
     )

@@ -72,9 +72,11 @@ def read_checkpoints(path: Path) -> tuple[Checkpoint, ...]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         rows = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)["checkpoints"]
+        if not isinstance(rows, list):
+            raise TypeError(f"got {rows!r}")
     except OSError as ex:
         raise PanelistError(f"{path}: cannot read the registry ({ex.strerror})") from ex
-    except (yaml.YAMLError, TypeError, KeyError) as ex:
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError) as ex:
         raise PanelistError(
             f"{path}: not a registry, a YAML list under 'checkpoints:' ({ex})"
         ) from ex

@@ -37,7 +37,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     monkeypatch.setenv("HF_TOKEN", "hf_owner")
     # Its own retries wait for seconds; ours have a `sleep` of their own.
     monkeypatch.setattr(_http, "time", SimpleNamespace(sleep=lambda _: None))
-    monkeypatch.setattr(publishing, "faults_of", lambda _: [])
+    monkeypatch.setattr(publishing, "faults_of", lambda *_: [])
     with Hub() as server:
         yield server
     close_session()

@@ -1,11 +1,13 @@
 """What is published where, with the real huggingface_hub client and a Hub on this machine."""
 
+import json
 import sys
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from bad_submissions import DAY, Draft, turns
 from hub_parcels import BOARD, DATA, FOLDER, PLACE, Told, make_submission
 from hub_server import Fault, Hub
 from hub_state import Blob
@@ -16,6 +18,9 @@ from panelist.leaderboard.older_boards import list_of, read_list
 from panelist.panels.errors import PanelistError
 
 pytest_plugins = ["hub_fixtures"]
+
+FAULTS_OF = publishing.faults_of
+"""The real one, which `hub` replaces."""
 
 
 def test_a_site_becomes_a_static_space(hub: Hub, publish: Told, site: Path) -> None:
@@ -220,17 +225,78 @@ def test_a_submission_is_never_changed(hub: Hub, publish: Told, submission: Path
 def test_a_faulty_submission_is_not_sent(
     hub: Hub, publish: Told, submission: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "faults_of", lambda _: ["sha256-mismatch: run.json"])
+    monkeypatch.setattr(publishing, "faults_of", lambda *_: ["sha256-mismatch: run.json"])
     with pytest.raises(PanelistError, match="nothing was sent"):
-        publish(submission, DATA)
-    assert publish.lines == [f"{FOLDER}: sha256-mismatch: run.json"] and not hub.requests
+        publish(submission, DATA, create=True)
+    assert publish.lines == [f"{FOLDER}: sha256-mismatch: run.json"]
+    assert not hub.repos and [r.route for r in hub.requests] == ["paths-info"]
 
 
 def test_faults_are_those_of_verify(submission: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checks = ModuleType("verify")
-    monkeypatch.setattr(checks, "verify", lambda folder: [folder.name], raising=False)
+    monkeypatch.setattr(
+        checks, "verify", lambda folder, registry: [folder.name, registry], raising=False
+    )
     monkeypatch.setitem(sys.modules, "panelist.leaderboard.verify", checks)
-    assert publishing.faults_of(submission) == [FOLDER]
+    assert publishing.faults_of(submission, None) == [FOLDER, "None"]
+
+
+def test_a_checkpoint_of_the_boards_own_registry_is_sent(
+    hub: Hub, publish: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "faults_of", FAULTS_OF)
+    draft = Draft()
+    row = {"name": "our-new-one", "family": "smollm", "base": "org/base", "recipe": "dpo"}
+    draft.manifest["checkpoint"] |= row
+    draft.rows = [dict(one) for one in turns("hedging", "our-new-one", DAY)]
+    folder = draft.seal(tmp_path)
+    row |= {"model": draft.manifest["checkpoint"]["model"], "revision": "main", "licence": "mit"}
+    repo = hub.add("dataset", DATA)
+    with pytest.raises(PanelistError, match="nothing was sent"):
+        publish(folder, DATA)
+    assert "unregistered-checkpoint" in publish.said
+    tree = dict(repo.history()[0].tree)
+    registry = json.dumps({"checkpoints": [row]}).encode()
+    repo.commit("main", "register", "", "owner", tree | {"checkpoints.yaml": Blob(registry)})
+    hub.faults = [Fault("paths-info", status=503), Fault("resolve", drop=True)]
+    made = publish(folder, DATA, pr=True)
+    assert made.pr_url and f"submissions/1.0/{folder.name}/run.json" in repo.files("refs/pr/1")
+    assert not hub.faults and len(publish.slept) == 2
+    # Before it is registered there, with a file, also out of reach of the Hub.
+    mine = tmp_path / "mine.yaml"
+    mine.write_bytes(registry)
+    made = publish(folder, "org/nowhere", dry_run=True, registry=mine)
+    assert "not compared" in publish.said and len(made.files) == 3
+    with pytest.raises(PanelistError, match="nothing was sent"):
+        publish(folder, "org/nowhere", dry_run=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"checkpoints: [{name: x}]", r"checkpoints\.yaml, row 1: a checkpoint needs base"),
+        (b"checkpoints: [", r"checkpoints\.yaml: not a registry"),
+        (b"checkpoints:", r"checkpoints\.yaml: not a registry, a YAML list.*got None"),
+        (b"\xff", r"checkpoints\.yaml: not a registry"),
+    ],
+)
+def test_a_registry_with_a_typo_is_named(
+    hub: Hub, publish: Told, submission: Path, tmp_path: Path, text: bytes, words: str
+) -> None:
+    repo = hub.add("dataset", DATA)
+    tree = dict(repo.history()[0].tree) | {"checkpoints.yaml": Blob(text)}
+    repo.commit("main", "register", "", "owner", tree)
+    with pytest.raises(PanelistError, match=rf"(?s)^dataset {DATA}: {words}.*--registry"):
+        publish(submission, DATA)
+    (tmp_path / "checkpoints.yaml").write_bytes(text)
+    with pytest.raises(PanelistError, match=words):
+        publish(submission, DATA, registry=tmp_path / "checkpoints.yaml")
+    assert hub.count("commit") == 0
+
+
+def test_a_registry_is_of_submissions(hub: Hub, publish: Told, site: Path) -> None:
+    with pytest.raises(PanelistError, match=r"--registry .*is no submission; leave it out"):
+        publish(site, BOARD, registry=site / "board.json")
 
 
 def test_without_permission_it_says_to_add_pr(

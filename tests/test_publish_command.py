@@ -48,12 +48,12 @@ def test_a_dry_run_sends_nothing(
     assert made.commit is None and set(made.files) == {"index.html", "new.csv"}
 
 
-def test_a_dry_run_of_a_submission_asks_for_its_files_only(
+def test_a_dry_run_of_a_submission_asks_for_its_files_and_a_registry_only(
     hub: Hub, publish: Told, submission: Path
 ) -> None:
     hub.add("dataset", DATA)
     publish(submission, DATA, dry_run=True)
-    assert [r.route for r in hub.requests] == ["info", "paths-info"]
+    assert [r.route for r in hub.requests] == ["paths-info", "info", "paths-info"]
 
 
 def test_a_dry_run_to_no_repo_lists_the_files(
