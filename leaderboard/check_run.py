@@ -12,6 +12,9 @@ from panelist.leaderboard.submission import RUN
 STATUSES = ("success", "error", "cancelled", "started")
 """How a run may have ended, as Inspect has it."""
 
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+"""Before it there was no benchmark to run."""
+
 AHEAD = timedelta(minutes=10)
 """How far a clock may be off."""
 
@@ -96,6 +99,9 @@ def _time(text: str, field: str, now: datetime | None) -> tuple[datetime | None,
         return None, [Fault("bad-time", RUN, field, None, shown(text), "2026-11-25T10:00:00+00:00")]
     if found.tzinfo is None:
         return None, [Fault("naive-time", RUN, field, None, shown(text), "with its offset")]
+    if found < FIRST:
+        expected, mend = f"{FIRST.date()} or later", "Set this machine's clock, and run it again"
+        return None, [Fault("bad-time", RUN, field, None, shown(text), expected, mend)]
     if found > (now or datetime.now(UTC)) + AHEAD:
         return found, [Fault("time-in-future", RUN, field, None, shown(text))]
     return found, []

@@ -53,7 +53,7 @@ CODES = {
     "counts-mismatch": "Counts do not fit each other.",
     "runs-mismatch": "There is not one run for each panel.",
     "unknown-status": "A run ended in a way that Inspect does not know.",
-    "bad-time": "A time is not in ISO 8601.",
+    "bad-time": "A time is not in ISO 8601, or before there was a benchmark.",
     "naive-time": "A time does not say its offset from UTC.",
     "time-in-future": "A time lies in the future.",
     "time-not-monotone": "A run ends before it starts.",
