@@ -27,6 +27,16 @@ SENTENCE = 40
 checkpoint shares two in a hundred with another recipe of its base."""
 
 
+COPIED = 0.9
+"""Share of long phrases from which on another submitter's row of the same checkpoint is no second
+measurement."""
+
+_RERUN = (
+    "A rerun that gives the same replies is a reproduction: tell the maintainers, who write it "
+    "into trust.yaml; it is no second row"
+)
+
+
 def check_against(folder: Path, manifest: Any, table: pa.Table, others: Path) -> Iterator[Fault]:
     """Compare with every submission below a folder; those that cannot be read are passed over."""
     name = manifest["checkpoint"]["name"]
@@ -46,10 +56,11 @@ def check_against(folder: Path, manifest: Any, table: pa.Table, others: Path) ->
         try:
             said = json.loads(at.read_bytes())
             rows, whose = said["files"][TRANSCRIPTS], said["checkpoint"]["name"]
+            by = said["submitter"]
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if rows["sha256"] == digest:
-            yield Fault("duplicate-transcripts", TRANSCRIPTS, got=f"those of {other.name}")
+            yield _repeated(f"those of {other.name}")
             return
         try:
             theirs, _ = read_transcripts(other / TRANSCRIPTS, rows["rows"])
@@ -57,18 +68,24 @@ def check_against(folder: Path, manifest: Any, table: pa.Table, others: Path) ->
             continue  # not this one's fault
         if theirs is None:
             continue
-        if whose == name:
-            # The same words may be compressed in another way.
-            if theirs.select(SAID).equals(table.select(SAID)):
-                yield Fault("duplicate-transcripts", TRANSCRIPTS, got=f"those of {other.name}")
-                return
-            continue
-        theirs = _phrases(theirs, seeds)
-        shared = pc.sum(pc.is_in(own, value_set=theirs)).as_py() or 0
-        if shared > SHARED * len(own):
-            same = f"{shared} of {len(own)} long phrases are those of {other.name}"
+        # The same words may be compressed in another way.
+        if whose == name and theirs.select(SAID).equals(table.select(SAID)):
+            yield _repeated(f"those of {other.name}")
+            return
+        if whose == name and by == manifest["submitter"]:
+            continue  # a newer one of theirs
+        shared = pc.sum(pc.is_in(own, value_set=_phrases(theirs, seeds))).as_py() or 0
+        same = f"{shared} of {len(own)} long phrases are those of {other.name}"
+        if whose == name and shared > COPIED * len(own):
+            yield _repeated(same, "text")
+            return
+        if whose != name and shared > SHARED * len(own):
             yield Fault("shared-text", TRANSCRIPTS, "text", None, same)
             return
+
+
+def _repeated(got: str, field: str = "") -> Fault:
+    return Fault("duplicate-transcripts", TRANSCRIPTS, field, got=got, mend=_RERUN)
 
 
 def _lot(digest: str, seed: str) -> bytes:

@@ -92,6 +92,20 @@ def test_replies_with_a_word_added_are_still_those_of_another(tmp_path: Path) ->
     assert examine(own.seal(tmp_path / "own"), against=others) == []
 
 
+def test_a_copy_of_the_same_checkpoint_is_no_second_row(tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    good_submission(others)
+    copy, newer, rerun = Draft(), Draft(), Draft(day="2026-11-11")
+    for draft, submitter in ((copy, "mallory"), (newer, "a-team"), (rerun, "b-team")):
+        draft.rows[1]["text"] += "."
+        draft.manifest["submitter"] = submitter
+    [fault] = examine(copy.seal(tmp_path), against=others)
+    assert fault.code == "duplicate-transcripts" and "trust.yaml" in fault.mend
+    assert f"long phrases are those of {next(others.iterdir()).name}" in fault.got
+    assert examine(newer.seal(tmp_path), against=others) == []
+    assert examine(rerun.seal(tmp_path), against=others) == []
+
+
 KEYS = ["hf_" + "a1" * 12, "sk-" + "B-_9" * 6, "AKIA" + "Z9" * 8, "ghp_" + "x" * 30, "\x00"]
 
 
