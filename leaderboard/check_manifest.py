@@ -17,7 +17,7 @@ from panelist.leaderboard.submission import (
     RUN,
     TRANSCRIPTS,
 )
-from panelist.leaderboard.weights import CLOSED, LOADERS
+from panelist.leaderboard.weights import CLOSED, LOADERS, MOVING
 from panelist.panels.bank import BANKS, find_bank
 from panelist.panels.checkpoint import Checkpoint, read_checkpoints, shipped_checkpoints
 from panelist.panels.coverage import covered_seeds
@@ -210,7 +210,7 @@ def _checkpoint(said: Any, registry: Path | None) -> Iterator[Fault]:
 def _weights(weights: Mapping[str, str], provider: str) -> Iterator[Fault]:
     field = "checkpoint.weights.value"
     if provider not in (*CLOSED, *LOADERS):
-        mend = "Run open weights on an engine of your own: which ones others serve cannot be seen"
+        mend = "Run open weights on one of these engines: which ones others load cannot be seen"
         yield Fault("bad-model", MANIFEST, "checkpoint.model", None, shown(provider),
                     " or ".join((*LOADERS, *CLOSED)), mend)  # fmt: skip
         return
@@ -224,10 +224,15 @@ def _weights(weights: Mapping[str, str], provider: str) -> Iterator[Fault]:
         "sha256": "[0-9a-f]{64}",
         "api": r"(?!.*latest)[\x21-\x7e]{1,200}",
     }
-    if not re.fullmatch(patterns[weights["kind"]], weights["value"]):
+    moving = weights["kind"] == "api" and re.fullmatch(MOVING.get(provider, ""), weights["value"])
+    if moving or not re.fullmatch(patterns[weights["kind"]], weights["value"]):
+        expected = patterns[weights["kind"]]
         mend = "Name the commit of the weights with --revision; a branch such as main moves"
+        if weights["kind"] == "api":
+            expected = "an exact name, such as gpt-4o-2024-08-06"
+            mend = "Run the model under its dated name: which weights others mean changes"
         yield Fault("revision-not-pinned", MANIFEST, field, None, shown(weights["value"]),
-                    patterns[weights["kind"]], mend)  # fmt: skip
+                    expected, mend)  # fmt: skip
 
 
 def _is_plain_url(text: str) -> bool:

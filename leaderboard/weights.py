@@ -22,7 +22,15 @@ CLOSED = (
 """Inspect providers whose weights nobody else can take; `mistral` serves open ones too, which are
 submitted from an engine of one's own."""
 
-LOADERS = ("panelist", "vllm", "hf", "sglang", "llama-cpp-python", "ollama")
+MOVING = {
+    "openai": r"gpt-5\.6"
+    r"|(?!.*[0-9]{4})(?:gpt-[34]|chatgpt|o[134]|gpt-5(?:\.[0-5])?(?:-(?:mini|nano|pro))?$).*",
+    "anthropic": r"claude-(?:3(?!.*[0-9]{4}).*|[a-z]+-4(?:-[0-5])?)",
+}
+"""Names, by provider, of closed models that have an exact name too. From GPT-5.6 and Claude 4.6 on
+there are no dated names."""
+
+LOADERS = ("panelist", "vllm", "hf", "sglang")
 """Inspect providers that load weights from where one can see which they are."""
 
 SUFFIXES = (".safetensors", ".gguf", ".bin", ".pt")

@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +107,12 @@ drafted("bad-model", "way-up", put("checkpoint", "model", value="panelist/../../
 drafted("bad-model", "from-the-root", put("checkpoint", "model", value="panelist//etc/passwd"))
 
 
-def _served_by_others(draft: Draft) -> None:
-    draft.manifest["checkpoint"]["model"] = "openrouter/org/name"
-    draft.manifest["runtime"]["engine"] = "openrouter"
+def _loaded_by(provider: str) -> Callable[[Draft], None]:
+    def change(draft: Draft) -> None:
+        draft.manifest["checkpoint"]["model"] = f"{provider}/org/name"
+        draft.manifest["runtime"]["engine"] = provider
+
+    return change
 
 
 def _other_repository(draft: Draft) -> None:
@@ -117,7 +121,8 @@ def _other_repository(draft: Draft) -> None:
     draft.manifest["runtime"]["engine"] = "vllm"
 
 
-drafted("bad-model", "unseen-weights", _served_by_others)
+drafted("bad-model", "unseen-weights", _loaded_by("openrouter"))
+drafted("bad-model", "unseen-local-weights", _loaded_by("ollama"))
 drafted("wrong-model", "other-repository", _other_repository)
 drafted("engine-mismatch", "other-engine", put("runtime", "engine", value="vllm"))
 drafted("weights-kind", "api-of-open-weights", put("checkpoint", "weights", "kind", value="api"))
@@ -130,13 +135,17 @@ drafted("revision-not-pinned", "two-hashes", put("runtime", "weights_sha256", va
 drafted("revision-not-pinned", "no-hash", put("runtime", "chat_template_sha256", value="chatml"))
 
 
-def _latest(draft: Draft) -> None:
-    weights = {"kind": "api", "value": "gpt-4o-latest"}
-    draft.manifest["checkpoint"] |= {"model": "openai/gpt-4o-latest", "weights": weights}
-    draft.manifest["runtime"]["engine"] = "openai"
+def _closed(name: str) -> Callable[[Draft], None]:
+    def change(draft: Draft) -> None:
+        weights = {"kind": "api", "value": name}
+        draft.manifest["checkpoint"] |= {"model": f"openai/{name}", "weights": weights}
+        draft.manifest["runtime"]["engine"] = "openai"
+
+    return change
 
 
-drafted("revision-not-pinned", "latest", _latest)
+drafted("revision-not-pinned", "latest", _closed("gpt-4o-latest"))
+drafted("revision-not-pinned", "undated", _closed("gpt-4o"))
 drafted("bad-url", "javascript", put("source", value="javascript:alert(1)"))
 drafted("bad-url", "credentials", put("source", value="https://user:pw@example.org/"))
 drafted("bad-url", "plain-http", put("source", value="http://example.org/"))

@@ -181,27 +181,54 @@ def test_reading_needs_no_inspect(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-I", "-c", code], check=True, cwd="/")
 
 
-def test_the_registry_of_a_board_is_taken_too(tmp_path: Path) -> None:
-    draft = Draft()
+def registered(folder: Path, draft: Draft, model: str) -> Path:
+    """A board's registry, in which the draft's checkpoint is a new one."""
     row = {"name": "our-new-one", "family": "smollm", "base": "org/base", "recipe": "dpo"}
     draft.manifest["checkpoint"] |= row
     for one in draft.rows:
         one["speaker"] = "our-new-one" if one["role"] == "focal" else one["speaker"]
-    others = tmp_path / "others"
-    others.mkdir()
-    (others / "checkpoints.yaml").write_text(
-        json.dumps(
-            {
-                "checkpoints": [
-                    row | {"model": "panelist/x", "revision": "main", "licence": "apache-2.0"}
-                ]
-            }
-        )
-    )
+    row |= {"model": model, "revision": "main", "licence": "apache-2.0"}
+    folder.mkdir()
+    (folder / "checkpoints.yaml").write_text(json.dumps({"checkpoints": [row]}))
+    return folder / "checkpoints.yaml"
+
+
+def test_the_registry_of_a_board_is_taken_too(tmp_path: Path) -> None:
+    draft = Draft()
+    registry = registered(tmp_path / "others", draft, "panelist/x")
     folder = draft.seal(tmp_path)
     assert examine(folder)[0].code == "unregistered-checkpoint"
-    codes = {fault.code for fault in examine(folder, registry=others / "checkpoints.yaml")}
-    assert codes == {fault.code for fault in examine(folder, against=others)} == {"chain-id"}
+    codes = {fault.code for fault in examine(folder, registry=registry)}
+    assert codes == {fault.code for fault in examine(folder, against=registry.parent)}
+    assert codes == {"chain-id"}
+
+
+@pytest.mark.parametrize(
+    ("known", "dated", "undated"),
+    [
+        ("openai/gpt-4o", "-2024-08-06", ""),
+        ("openai/gpt-4", "-0613", "-turbo-preview"),
+        ("openai/gpt-5.4", "-2026-03-05", "-mini"),
+        ("openai/gpt-5.3-codex", "", "-latest"),
+        ("openai/gpt-5.6", "-sol", ""),
+        ("anthropic/claude-3-5-sonnet", "-20241022", ""),
+        ("anthropic/claude-haiku-4-5", "-20251001", ""),
+        ("anthropic/claude-opus-4-6", "", "-latest"),
+        ("google/gemini-2.5-pro", "", "-latest"),
+    ],
+)
+def test_a_closed_model_is_named_exactly_where_it_can_be(
+    known: str, dated: str, undated: str, tmp_path: Path
+) -> None:
+    provider, _, name = known.partition("/")
+    draft = Draft()
+    registry = registered(tmp_path / "others", draft, known)
+    draft.manifest["runtime"]["engine"] = provider
+    for ending, code in ((dated, "chain-id"), (undated, "revision-not-pinned")):
+        weights = {"kind": "api", "value": name + ending}
+        draft.manifest["checkpoint"] |= {"model": known + ending, "weights": weights}
+        faults = examine(draft.seal(tmp_path / ending), registry=registry)
+        assert {fault.code for fault in faults} == {code}
 
 
 def test_a_time_may_be_ahead_by_minutes_only(tmp_path: Path) -> None:
