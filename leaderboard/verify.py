@@ -25,6 +25,7 @@ from panelist.leaderboard.check_private import check_private
 from panelist.leaderboard.faults import Fault, shown
 from panelist.leaderboard.sandbox import SECONDS, Answer, answer, limited
 from panelist.leaderboard.submission import MANIFEST, RUN, TRANSCRIPTS
+from panelist.panels.checkpoint import read_checkpoints
 
 SHAPES = {MANIFEST: manifests.SHAPE, RUN: runs.SHAPE}
 
@@ -53,7 +54,13 @@ def verify(
             registry.
         registry: a YAML file of checkpoints beside those that ship.
         now: the time; default the clock's.
+
+    Raises:
+        PanelistError: the registry cannot be read.
     """
+    registry = _registry(against, registry)
+    if registry is not None:
+        read_checkpoints(registry)  # what is wrong with it would be lost with the child
     words = [str(folder.absolute())]
     for one in (against, registry):
         words.append(str(one.absolute()) if one else "")
@@ -87,11 +94,16 @@ def examine(
     return list(islice(_examined(folder, against, registry, now), MOST))
 
 
+def _registry(against: Path | None, registry: Path | None) -> Path | None:
+    if against is not None and registry is None and (against / "checkpoints.yaml").exists():
+        return against / "checkpoints.yaml"
+    return registry
+
+
 def _examined(
     folder: Path, against: Path | None, registry: Path | None, now: datetime | None
 ) -> Iterable[Fault]:
-    if against is not None and registry is None and (against / "checkpoints.yaml").exists():
-        registry = against / "checkpoints.yaml"
+    registry = _registry(against, registry)
     if faults := check_files(folder):
         return faults
     data = (folder / MANIFEST).read_bytes()

@@ -46,6 +46,8 @@ def test_an_unknown_checkpoint_lists_the_nearest() -> None:
     ("content", "message"),
     [
         ("[]", "not a registry"),
+        ("checkpoints:", "not a registry"),
+        ("checkpoints: \udcff", "not a registry"),
         ("checkpoints: [{name: a}]", "row 1: a checkpoint needs"),
         (f"checkpoints: [{ROW.replace('sft', 'magic')}]", "recipe: unknown value 'magic'"),
         (f"checkpoints: [{ROW}, {ROW}]", "row 2, name: 'a' stands twice"),
@@ -54,6 +56,6 @@ def test_an_unknown_checkpoint_lists_the_nearest() -> None:
 )
 def test_a_bad_registry_is_refused(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "checkpoints.yaml"
-    path.write_text(content)
+    path.write_text(content, errors="surrogateescape")
     with pytest.raises(PanelistError, match=message):
         read_checkpoints(path)

@@ -24,6 +24,7 @@ from panelist.leaderboard.faults import Fault
 from panelist.leaderboard.submission import MANIFEST
 from panelist.leaderboard.texts import Texts
 from panelist.leaderboard.verify import _rescored, examine, faults_of, verify
+from panelist.panels.errors import PanelistError
 from panelist.panels.protocol import BENCHMARK
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "SUBMISSIONS.md"
@@ -201,6 +202,19 @@ def test_the_registry_of_a_board_is_taken_too(tmp_path: Path) -> None:
     codes = {fault.code for fault in examine(folder, registry=registry)}
     assert codes == {fault.code for fault in examine(folder, against=registry.parent)}
     assert codes == {"chain-id"}
+
+
+def test_what_is_wrong_with_the_registry_is_said_of_it(tmp_path: Path) -> None:
+    draft = Draft()
+    registry = registered(tmp_path / "others", draft, "panelist/x")
+    registry.write_text(registry.read_text().replace("dpo", "dpoo"))
+    folder = draft.seal(tmp_path)
+    for place in ({"registry": registry}, {"against": registry.parent}):
+        with pytest.raises(PanelistError, match=r"checkpoints.yaml, row 1, recipe: .*'dpoo'"):
+            verify(folder, **place)
+    words = ["verify", str(folder), "--registry", str(registry)]
+    done = CliRunner().invoke(commands, words)
+    assert done.exit_code == 1 and "recipe: unknown value 'dpoo'" in done.output
 
 
 @pytest.mark.parametrize(
