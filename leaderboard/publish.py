@@ -285,7 +285,7 @@ def _registry_of(repo: HubRepo, folder: Path, create: bool) -> Path | None:
 
 def _refuse_faulty(parcel: Parcel, registry: Path | None, say: Say) -> None:
     if registry is not None:
-        read_checkpoints(registry)  # for its own message: verify reads it in a child
+        read_checkpoints(registry)  # before a line is said of any submission
     faulty = 0
     for folder in parcel.folders:
         faults = faults_of(folder, registry)

@@ -24,7 +24,7 @@ from panelist.leaderboard.check_json import (
 from panelist.leaderboard.check_private import check_private
 from panelist.leaderboard.faults import Fault, shown
 from panelist.leaderboard.sandbox import SECONDS, Answer, answer, limited
-from panelist.leaderboard.submission import MANIFEST, RUN, TRANSCRIPTS
+from panelist.leaderboard.submission import MANIFEST, REGISTRY, RUN, TRANSCRIPTS
 from panelist.panels.checkpoint import read_checkpoints
 
 SHAPES = {MANIFEST: manifests.SHAPE, RUN: runs.SHAPE}
@@ -95,8 +95,8 @@ def examine(
 
 
 def _registry(against: Path | None, registry: Path | None) -> Path | None:
-    if against is not None and registry is None and (against / "checkpoints.yaml").exists():
-        return against / "checkpoints.yaml"
+    if against is not None and registry is None and (against / REGISTRY).exists():
+        return against / REGISTRY
     return registry
 
 

@@ -23,12 +23,11 @@ CLOSED = (
 submitted from an engine of one's own."""
 
 MOVING = {
-    "openai": r"gpt-5\.6"
-    r"|(?!.*[0-9]{4})(?:gpt-[34]|chatgpt|o[134]|gpt-5(?:\.[0-5])?(?:-(?:mini|nano|pro))?$).*",
+    "openai": r"(?!.*[0-9]{4})(?:gpt-[34]|gpt-5(?:-(?:mini|nano))?$|chatgpt|o[134]).*",
     "anthropic": r"claude-(?:3(?!.*[0-9]{4}).*|[a-z]+-4(?:-[0-5])?)",
 }
-"""Names, by provider, of closed models that have an exact name too. From GPT-5.6 and Claude 4.6 on
-there are no dated names."""
+"""Names, by provider, of closed models that are known to have a dated name too; of others, not
+every one has."""
 
 LOADERS = ("panelist", "vllm", "hf", "sglang")
 """Inspect providers that load weights from where one can see which they are."""

@@ -222,9 +222,8 @@ def test_what_is_wrong_with_the_registry_is_said_of_it(tmp_path: Path) -> None:
     [
         ("openai/gpt-4o", "-2024-08-06", ""),
         ("openai/gpt-4", "-0613", "-turbo-preview"),
-        ("openai/gpt-5.4", "-2026-03-05", "-mini"),
-        ("openai/gpt-5.3-codex", "", "-latest"),
-        ("openai/gpt-5.6", "-sol", ""),
+        ("openai/gpt-5", "-2025-08-07", ""),
+        ("openai/gpt-5-mini", "-2025-08-07", ""),
         ("anthropic/claude-3-5-sonnet", "-20241022", ""),
         ("anthropic/claude-haiku-4-5", "-20251001", ""),
         ("anthropic/claude-opus-4-6", "", "-latest"),
