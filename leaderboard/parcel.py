@@ -86,6 +86,13 @@ class Parcel:
         return "dataset" if self.kind == "submissions" else "space"
 
     @property
+    def parts(self) -> tuple["Parcel", ...]:
+        """A parcel for each submission: a pull request takes one."""
+        if len(self.folders) < 2:
+            return (self,)
+        return tuple(_submissions([folder]) for folder in self.folders)
+
+    @property
     def content(self) -> str:
         """Sha256 over paths and contents: the same parcel has the same one, whenever it is sent."""
         lines = "".join(f"{file.sha256}  {file.path}\n" for file in self.files)

@@ -12,7 +12,7 @@ was lost is found in place by the next one.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -72,13 +72,13 @@ def publish(
     say: Say = print,
     sleep: Callable[[float], None] = time.sleep,
     endpoint: str | None = None,
-) -> Published:
+) -> list[Published]:
     """Publish a site, submissions, or with `viewer` a folder of logs.
 
     Args:
         path: what to publish; `panelist.leaderboard.parcel.WANTED` says what it may be.
         to: organisation and name of the repo, as org/name.
-        pr: open a pull request instead of committing.
+        pr: open a pull request instead of committing, one for each submission.
         create: make the repo if it does not exist.
         private: make it private; only with `create`.
         viewer: `path` holds Inspect logs: send them with Inspect's viewer.
@@ -88,6 +88,9 @@ def publish(
         say: gets a line for whatever happens.
         sleep: waits between tries.
         endpoint: of the Hub; huggingface_hub's own by default.
+
+    Returns:
+        What came of each pull request; otherwise, and after a dry run, one for all.
 
     Raises:
         PanelistError: for what cannot be published, and when five tries failed.
@@ -106,15 +109,41 @@ def publish(
             return registry or _registry_of(repo, Path(scratch), create)
 
         if dry_run:
-            return _rehearsed(repo, parcel, known, pr, create, say)
+            return [_rehearsed(repo, parcel, known, pr, create, say)]
 
         @cache
         def verify() -> None:
             if parcel.folders:
                 _refuse_faulty(parcel, known(), say)
 
-        title = message or parcel.title
-        return _Sending(repo, parcel, verify, pr, create, private, title, say).until_done(sleep)
+        parts = parcel.parts if pr else (parcel,)
+        done: list[Published] = []
+        for part in parts:
+            title, tell = message or part.title, say
+            if len(parts) > 1:
+                name = part.folders[0].name
+                title = f"{message}: {name}" if message else title
+                tell = partial(_say_of, name, say)
+            repo = HubRepo(to, part, endpoint, token)
+            sending = _Sending(repo, part, verify, pr, create, private, title, tell)
+            try:
+                done.append(sending.until_done(sleep))
+            except PanelistError as error:
+                if not done:
+                    raise
+                there = [
+                    f"{part.folders[0].name} at {one.pr_url or one.commit}"
+                    for part, one in zip(parts, done, strict=False)
+                ]
+                raise PanelistError(
+                    f"{name}: {error}. It is {len(done) + 1} of {len(parts)} submissions; before "
+                    f"it: {', '.join(there)}. The same command goes on, and sends none twice"
+                ) from error
+        return done
+
+
+def _say_of(name: str, say: Say, line: str) -> None:
+    say(f"{name}: {line}")
 
 
 def faults_of(folder: Path, registry: Path | None) -> list[str]:
@@ -231,7 +260,10 @@ def _rehearsed(
     say: Say,
 ) -> Published:
     """Say what would be sent, compared with the repo where it can be read."""
-    how = "a pull request to" if pr else "one commit to"
+    requests = len(parcel.parts)
+    how = "one commit to"
+    if pr:
+        how = f"{requests} pull requests to" if requests > 1 else "a pull request to"
     say(f"dry run: {how} {repo}, {len(parcel.files)} files, {_bytes(parcel.size)}")
     registry, difference = None, Difference(None, parcel.files, (), (), ())
     try:

@@ -8,7 +8,7 @@ import click
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--to", required=True, metavar="ORG/NAME", help="The repo on the Hub.")
-@click.option("--pr", is_flag=True, help="Open a pull request instead of committing.")
+@click.option("--pr", is_flag=True, help="Open a pull request for each instead of committing.")
 @click.option("--create", is_flag=True, help="Make the repo if it does not exist.")
 @click.option("--private", is_flag=True, help="With --create: make it private.")
 @click.option("--viewer", is_flag=True, help="PATH holds Inspect logs: send them with its viewer.")
@@ -30,7 +30,7 @@ def publish(
     message: str | None,
     registry: Path | None,
 ) -> None:
-    """Publish PATH on the Hugging Face Hub, in one commit.
+    """Publish PATH on the Hugging Face Hub, in one commit or one pull request a submission.
 
     PATH is a site made by `panelist board build` (it becomes a static Space), a submission or a
     folder of submissions (a dataset), or with --viewer a folder of Inspect logs (a static Space).

@@ -33,6 +33,11 @@ class Told:
         self.slept: list[float] = []
 
     def __call__(self, path: Path, to: str, **options: Any) -> Published:
+        [made] = self.each(path, to, **options)
+        return made
+
+    def each(self, path: Path, to: str, **options: Any) -> list[Published]:
+        """What came of each, where there may be several pull requests."""
         self.lines, self.slept = [], []
         return publishing.publish(
             path,

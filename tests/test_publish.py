@@ -213,6 +213,38 @@ def test_a_folder_of_submissions_is_one_commit(hub: Hub, publish: Told, submissi
     assert ".gitattributes" in repo.files()
 
 
+def test_each_of_a_folder_is_a_pull_request_that_the_board_takes(
+    hub: Hub, publish: Told, submission: Path
+) -> None:
+    other = make_submission(submission.parent, "a-ba9876543210")
+    repo = hub.add("dataset", DATA)
+    first = publish(submission, DATA, pr=True)
+    made = publish.each(submission.parent, DATA, pr=True, message="ours")
+    assert [one.pr_url for one in made] == [f"{first.pr_url[:-1]}2", first.pr_url]
+    assert [one.already_there for one in made] == [False, True]
+    assert f"{other.name}: dataset {DATA}: pull request {made[0].pr_url}" in publish.said
+    assert f"{FOLDER}: dataset {DATA}: nothing to do" in publish.said
+    assert repo.discussions[1].title.startswith(f"ours: {other.name} [")
+    for ref, name in (("refs/pr/1", FOLDER), ("refs/pr/2", other.name)):
+        added = repo.files(ref).keys() - repo.files().keys()
+        assert {path.split("/")[2] for path in added} == {name} and len(added) == 3
+    publish(submission.parent, DATA, pr=True, dry_run=True)
+    assert f"dry run: 2 pull requests to dataset {DATA}" in publish.lines[0]
+
+
+def test_none_of_a_folder_is_proposed_if_one_is_faulty(
+    hub: Hub, publish: Told, submission: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.add("dataset", DATA)
+    make_submission(submission.parent, "a-ba9876543210")
+    monkeypatch.setattr(
+        publishing, "faults_of", lambda at, _: ["empty-file: run.json"] * (at.name == FOLDER)
+    )
+    with pytest.raises(PanelistError, match=r"^nothing was sent: 1 of 2 submissions"):
+        publish(submission.parent, DATA, pr=True)
+    assert hub.count("commit") == 0
+
+
 def test_a_submission_is_never_changed(hub: Hub, publish: Told, submission: Path) -> None:
     hub.add("dataset", DATA)
     publish(submission, DATA)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_parcels import BOARD, DATA, PLACE, Told
+from hub_parcels import BOARD, DATA, PLACE, Told, make_submission
 from hub_server import Fault, Hub
 from hub_state import Blob, Repo
 
@@ -159,6 +159,31 @@ def test_a_commit_of_somebody_else_is_not_called_ours(
     assert [c.author for c in repo.history()] == ["somebody", "owner", "system"]
     assert made.commit == repo.history()[0].oid and made.attempts == 1
     assert f"all is there at commit {made.commit}" in publish.lines[-1]
+
+
+@pytest.mark.parametrize("fault", [{"status": 413}, {"drop": True, "acts": True}])
+def test_each_is_one_pull_request_whatever_goes_wrong_with_the_second(
+    hub: Hub, publish: Told, submission: Path, fault: dict[str, Any]
+) -> None:
+    names = ["a-ba9876543210", submission.name, "z-ba9876543210"]
+    for name in (names[0], names[2]):
+        make_submission(submission.parent, name)
+    repo = hub.add("dataset", DATA)
+    hub.faults = [Fault("commit"), Fault("commit", **fault)]
+    if "status" in fault:
+        there = rf"{names[0]} at {hub.url}/datasets/{DATA}/discussions/1\."
+        words = rf"^{names[1]}: .*HTTP 413.* 2 of 3 submissions; before it: {there}.*none twice$"
+        with pytest.raises(PanelistError, match=words):
+            publish.each(submission.parent, DATA, pr=True)
+        assert len(repo.discussions) == 1
+    for already in ([True, False, False] if "status" in fault else [False] * 3, [True] * 3):
+        made = publish.each(submission.parent, DATA, pr=True)
+        assert [one.already_there for one in made] == already
+        assert len(repo.discussions) == 3 and len(repo.history()) == 1
+        for num, name in enumerate(names, 1):
+            added = repo.files(f"refs/pr/{num}").keys() - repo.files().keys()
+            assert {path.split("/")[2] for path in added} == {name}
+            assert made[num - 1].commit == repo.refs[f"refs/pr/{num}"]
 
 
 def test_creating_survives_a_lost_response(hub: Hub, publish: Told, site: Path) -> None:
