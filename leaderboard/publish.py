@@ -331,7 +331,7 @@ def _refuse_faulty(parcel: Parcel, registry: Path | None, say: Say) -> None:
 
 def _refuse_name(to: str) -> None:
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         validate_repo_id(to)

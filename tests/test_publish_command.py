@@ -156,6 +156,8 @@ def test_the_command_says_what_it_did(
     assert missing.exit_code == 2 and "--to" in missing.output and not hub.requests
     assert "org/name" in run([str(site), "--to", "board"]).output
     assert "--token" not in run(["--help"]).output
+    misplaced = run([str(site), "--to", BOARD, "--registry", str(site / "board.json")])
+    assert misplaced.exit_code == 1 and "is no submission" in misplaced.output
     made = run([str(site), "--to", BOARD, "--create", "-m", "first board"])
     assert made.exit_code == 0, made.output
     head = hub.repos["space", BOARD].history()[0]
