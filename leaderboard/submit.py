@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import panelist
+from panelist.leaderboard.check_private import mask_keys
 from panelist.leaderboard.submission import (
     ATTESTATIONS,
     FORMAT,
@@ -28,6 +29,7 @@ from panelist.leaderboard.transcripts import PanelRun, panel_runs
 from panelist.leaderboard.verify import verify
 from panelist.leaderboard.weights import weights_of
 from panelist.panels.bank import BANKS, find_bank
+from panelist.panels.chain import Turn
 from panelist.panels.coverage import covered_seeds
 from panelist.panels.errors import PanelistError
 from panelist.panels.seed import shipped_seeds
@@ -226,8 +228,9 @@ def _rows(one: PanelRun) -> list[dict[str, Any]]:
             "chain": chain,
             "role": turn.role,
             "speaker": turn.speaker,
-            "text": turn.text,
-            "reasoning": turn.reasoning[:REASONING],
+            "text": _told(turn, turn.text),
+            # Cut once more where it is masked: half a key is still one.
+            "reasoning": _told(turn, turn.reasoning[: 4 * REASONING])[:REASONING],
             "stop_reason": turn.stop_reason,
             "output_tokens": turn.output_tokens,
             "max_tokens": turn.max_tokens,
@@ -235,6 +238,14 @@ def _rows(one: PanelRun) -> list[dict[str, Any]]:
         for partner, seed, replicate, chain, turns in one.chains
         for turn in turns
     ]
+
+
+def _told(turn: Turn, text: str) -> str:
+    """What is published of what a turn says: a partner's words are the bank's."""
+    if turn.role != "focal":
+        return text
+    # Few tools read on after NUL.
+    return mask_keys(text).replace("\x00", "\ufffd")
 
 
 def _total(counts: Sequence[int | None]) -> int | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from panelist.leaderboard.check_private import mask_private
 from panelist.leaderboard.faults import shown
 from panelist.panels.bank import BANKS, find_bank
 from panelist.panels.chain import Chain, Turn
@@ -84,7 +85,8 @@ def _of_logs(paths: Sequence[Path]) -> Iterator[PanelRun]:
             where = (str(facts["partner"]), str(facts["seed"]), int(sample.epoch))
             if sample.error is not None or data is None:
                 said = sample.error.message if sample.error else "ended before the reply"
-                failed.append((*where, shown(said, 300)))
+                # Masked before it is cut: half a key is still one.
+                failed.append((*where, mask_private(shown(said, 3000))[:300]))
             else:
                 chain = Chain.from_dict(data)
                 chains.append((*where, chain.id, chain.turns))

@@ -1,18 +1,20 @@
 """Runs become a submission that is complete, or none at all."""
 
 import json
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
-from inspect_ai.model import GenerateConfig, get_model
+from inspect_ai.model import GenerateConfig, ModelOutput, get_model
 from stand_in import embedded_runs
 
 from panelist.cli import commands
@@ -60,11 +62,15 @@ def installed() -> Iterator[None]:
 
 
 def run(
-    folder: Path, task: object = panel_hedging, heat: float | None = None, **options: object
+    folder: Path,
+    task: object = panel_hedging,
+    heat: float | None = None,
+    speak: Callable[..., ModelOutput] = rehearse,
+    **options: object,
 ) -> Path:
     """Logs of the mock model under a registered name."""
     config = GenerateConfig(seed=0, temperature=heat)
-    model = get_model("mockllm/model", custom_outputs=rehearse, config=config, memoize=False)
+    model = get_model("mockllm/model", custom_outputs=speak, config=config, memoize=False)
     given = {"checkpoint": NAME} | dict(options.pop("args", {}))  # type: ignore[call-overload]
     inspect_eval(
         task,  # type: ignore[arg-type]
@@ -116,6 +122,34 @@ def test_a_reply_is_whole_and_its_reasoning_cut(logs: Path) -> None:
     long = replace(reply, text="b" * 5000, reasoning="a" * 5000)
     rows = submitting._rows(replace(one, chains=[(*where, (opening, long))]))
     assert rows[1]["text"] == long.text and rows[1]["reasoning"] == "a" * REASONING
+
+
+KEY = "sk-proj-" + "aB3dEfGhIj" * 4
+
+
+def test_what_nobody_may_publish_is_masked_not_refused(tmp_path: Path) -> None:
+    asked = 0
+
+    def speak(*words: Any) -> ModelOutput:
+        nonlocal asked
+        asked += 1
+        said = rehearse(*words)
+        if asked == 1:
+            raise OSError(f"no /home/ann/x, C:\\Users\\ann\n@example.org {'y' * 220} {KEY}")
+        if asked == 2:
+            text = f"Perhaps\x00 {KEY}.\n-----BEGIN RSA PRIVATE KEY-----\nMIIE"
+            said.completion = f"<think>{'x' * 990} {KEY}</think>{text}"
+        return said
+
+    logs = run(tmp_path / "logs", speak=speak, fail_on_error=False)
+    [folder] = submit([logs], tmp_path / "made", WHO)
+    [failed] = json.loads((folder / RUN).read_bytes())["failed"]
+    assert " /home/[masked]/x, [masked]" in failed["error"]
+    assert failed["error"].endswith("yy sk-[masked]')")
+    assert not {"ann", "example", "proj"} & set(re.findall("[a-z]+", failed["error"]))
+    said = pq.read_table(folder / TRANSCRIPTS)
+    assert "Perhaps\ufffd sk-[masked].\n-----BEGIN [masked]" in said["text"].to_pylist()
+    assert set(said["reasoning"].to_pylist()) == {"", f"{'x' * 990} sk-[maske"}
 
 
 def test_transcripts_hold_every_turn_in_order_and_no_score(submission: Path) -> None:

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from panelist.cli import commands
 from panelist.leaderboard import rescoring, sandbox
 from panelist.leaderboard.check_against import check_pull
-from panelist.leaderboard.check_private import secret
+from panelist.leaderboard.check_private import check_private, mask_keys, mask_private, secret
 from panelist.leaderboard.fault_codes import CODES
 from panelist.leaderboard.faults import Fault
-from panelist.leaderboard.submission import MANIFEST
+from panelist.leaderboard.submission import MANIFEST, RUN
 from panelist.leaderboard.texts import Texts
 from panelist.leaderboard.verify import _rescored, examine, faults_of, verify
 from panelist.panels.errors import PanelistError
@@ -118,6 +118,19 @@ def test_the_search_in_arrow_finds_every_key(parts: list[str]) -> None:
     table = pa.table({"text": ["", text], "reasoning": [text, ""]})
     if secret(text) or "\x00" in text:
         assert Texts(table).suspect == {0, 1}
+
+
+PERSONAL = ["/home/", "/Users/", "C:\\Users\\", "a@b.example", "@", ".de"]
+PEM = ["-----BEGIN PRIVATE KEY", "-----END PRIVATE KEY-----", "-----"]
+
+
+@given(st.lists(st.sampled_from([*KEYS, *PERSONAL, *PEM, "é", "_", "-", "x", " "])))
+def test_nothing_private_is_left_of_what_is_masked(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert not secret(mask_keys(text))
+    assert not list(check_private(RUN, {"error": mask_private(text)}))
+    if not secret(text):
+        assert mask_keys(text) == text
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
