@@ -144,8 +144,7 @@ def check_pull(base: Path, head: Path) -> list[Fault]:
         if f"{place}/{MANIFEST}" not in after:
             faults.append(Fault("missing-file", shown(f"{place}/{MANIFEST}")))
         elif place != right:
-            mend = "Move the folder there"
-            faults.append(Fault("wrong-place", shown(place), expected=shown(right), mend=mend))
+            faults.append(Fault("wrong-place", shown(place), expected=shown(right)))
     for path in sorted(after.keys() - before.keys()):
         if Path(path).name not in FILES or not NAME.fullmatch(Path(path).parent.name):
             mend = "A pull request adds one submission's folder, nothing else"

@@ -46,7 +46,7 @@ def check_files(folder: Path) -> list[Fault]:
         )
     for name in FILES:
         if name not in there:
-            faults.append(Fault("missing-file", name, mend="Make it again: `panelist submit`"))
+            faults.append(Fault("missing-file", name))
             continue
         said = there[name].stat(follow_symlinks=False)
         if not stat.S_ISREG(said.st_mode):
@@ -54,7 +54,7 @@ def check_files(folder: Path) -> list[Fault]:
         elif said.st_nlink > 1:
             faults.append(Fault("hard-link", name, got=f"{said.st_nlink} links", mend="Copy it"))
         elif not said.st_size:
-            faults.append(Fault("empty-file", name, mend="Make it again: `panelist submit`"))
+            faults.append(Fault("empty-file", name))
         elif said.st_size > LIMITS[name]:
             faults.append(
                 Fault("file-too-large", name, "", None, f"{said.st_size} B", f"{LIMITS[name]} B")

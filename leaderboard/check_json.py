@@ -46,7 +46,7 @@ def read_json(name: str, data: bytes) -> tuple[Any, list[Fault]]:
         ), []
     except _Refused as ex:
         code, value = ex.args
-        return None, [Fault(code, name, got=shown(value), mend="Make it again: `panelist submit`")]
+        return None, [Fault(code, name, got=shown(value))]
     except (ValueError, RecursionError) as ex:
         return None, [Fault("not-json", name, got=shown(str(ex)))]
 
@@ -221,4 +221,4 @@ def _keys(name: str, value: Any, shape: Keys, field: str) -> Iterator[Fault]:
         if key in value:
             yield from check_shape(name, value[key], inner, inside)
         elif key not in shape.optional:
-            yield Fault("missing-key", name, inside, mend="Make it again: `panelist submit`")
+            yield Fault("missing-key", name, inside)

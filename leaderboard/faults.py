@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from panelist.leaderboard.fault_codes import MENDS
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -15,7 +17,7 @@ class Fault:
         row: 0-based row of a table; None where it is about no single one.
         got: what stands there, shortened; control characters are escaped.
         expected: what should.
-        mend: how to.
+        mend: how to; "" for what `MENDS` says of the code.
     """
 
     code: str
@@ -32,11 +34,11 @@ class Fault:
         said = f"{self.code}: {where}"
         said += f": got {self.got}" if self.got else ""
         said += f", expected {self.expected}" if self.expected else ""
-        return said + (f". {self.mend}" if self.mend else "")
+        return f"{said}. {self.mend or MENDS[self.code]}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return asdict(self)
+        return asdict(self) | {"mend": self.mend or MENDS[self.code]}
 
 
 def shown(value: Any, limit: int = 80) -> str:

@@ -19,7 +19,7 @@ from panelist.cli import commands
 from panelist.leaderboard import rescoring, sandbox
 from panelist.leaderboard.check_against import check_pull
 from panelist.leaderboard.check_private import check_private, mask_keys, mask_private, secret
-from panelist.leaderboard.fault_codes import CODES
+from panelist.leaderboard.fault_codes import CODES, MENDS
 from panelist.leaderboard.faults import Fault
 from panelist.leaderboard.submission import MANIFEST, RUN
 from panelist.leaderboard.texts import Texts
@@ -143,6 +143,8 @@ def test_a_bad_one_is_refused_with_its_own_code(name: str, tmp_path: Path) -> No
     for fault in faults:
         assert fault.code in CODES
         assert str(fault).startswith(f"{fault.code}: ") and "\n" not in str(fault)
+        mend = fault.to_dict()["mend"]
+        assert mend and str(fault).endswith(f". {mend}")
         assert str(fault).isascii() or "…" in str(fault)
 
 
@@ -385,4 +387,5 @@ def test_a_fault_says_where_what_and_how_to_mend_it() -> None:
 def test_the_documented_codes_are_those_of_the_package() -> None:
     codes = DOCUMENT.read_text().partition("## Codes")[2]
     lines = [line for line in codes.splitlines() if line.startswith("| `")]
-    assert lines == [f"| `{code}` | {meaning} |" for code, meaning in CODES.items()]
+    assert lines == [f"| `{code}` | {what} | {MENDS[code]} |" for code, what in CODES.items()]
+    assert MENDS.keys() == CODES.keys()
