@@ -11,7 +11,7 @@ from typing import Any
 from panelist.leaderboard.faults import Fault, shown
 from panelist.leaderboard.submission import FILES, MANIFEST, RUN, TRANSCRIPTS, folder_name
 
-LIMITS = {MANIFEST: 256_000, RUN: 4_000_000, TRANSCRIPTS: 64_000_000}
+LIMITS = {MANIFEST: 256_000, RUN: 2_000_000, TRANSCRIPTS: 64_000_000}
 """Bytes of each file at most."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}-[0-9a-f]{12}")
@@ -33,6 +33,10 @@ def check_files(folder: Path) -> list[Fault]:
                 mend="Give the folder that `panelist submit` made",
             )
         ]
+    inside = sorted(name for name in there if (folder / name / MANIFEST).is_file())
+    if MANIFEST not in there and inside:
+        mend = f"Give one submission, such as {shown(inside[0])}"
+        return [Fault("missing-file", MANIFEST, got=f"{len(inside)} submissions", mend=mend)]
     faults = []
     for name in sorted(set(there) - set(FILES)):
         near = [known for known in FILES if known.casefold() == name.casefold()]

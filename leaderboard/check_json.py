@@ -15,8 +15,11 @@ DEPTH = 12
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 """Never in any text: controls but for tab and newline, lone surrogates, byte-order marks."""
 
-HIDDEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\U000e0000-\U000e007f]")
-"""Not in what a submitter writes: zero width, bidirectional controls, tag characters."""
+HIDDEN = re.compile(
+    r"[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\U000e0000-\U000e007f]"
+)
+"""Not in what a submitter writes: zero width, bidirectional controls, other ends of a line, tag
+characters."""
 
 BREAK = re.compile(r"[\n\t]")
 """Not in what names something."""
@@ -64,8 +67,11 @@ def _depth(text: str) -> int:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _Refused("duplicate-key", next(key for key in keys if keys.count(key) > 1))
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _Refused("duplicate-key", key)
+            seen.add(key)
     return found
 
 
@@ -85,7 +91,7 @@ def _float(text: str) -> float:
     return value
 
 
-def check_texts(name: str, value: Any, free: frozenset[str] = frozenset()) -> list[Fault]:
+def check_texts(name: str, value: Any, free: frozenset[str] = frozenset()) -> Iterator[Fault]:
     """Every text, keys too: no character that hides or breaks, and in normal form C.
 
     Args:
@@ -93,17 +99,14 @@ def check_texts(name: str, value: Any, free: frozenset[str] = frozenset()) -> li
         value: what was parsed.
         free: fields in which a person or a program wrote prose, which may have line breaks.
     """
-    faults = []
     for field, text in texts(value):
         last = field.rpartition(".")[2]
         wrong = CONTROL.search(text) or HIDDEN.search(text)
         wrong = wrong or (None if last in free else BREAK.search(text))
         if wrong:
-            mend = "Remove it"
-            faults.append(Fault("bad-character", name, field, None, shown(wrong[0]), "", mend))
+            yield Fault("bad-character", name, field, None, shown(wrong[0]), "", "Remove it")
         elif not unicodedata.is_normalized("NFC", text):
-            faults.append(Fault("not-nfc", name, field, None, shown(text), "the text in NFC"))
-    return faults
+            yield Fault("not-nfc", name, field, None, shown(text), "the text in NFC")
 
 
 def texts(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
@@ -185,12 +188,11 @@ def check_shape(name: str, value: Any, shape: Any, field: str = "") -> Iterator[
 
 
 def _each(name: str, value: Any, shape: Each, field: str) -> Iterator[Fault]:
-    if (
-        not isinstance(value, (dict, list))
-        or type(value) is not shape.kind
-        or len(value) > shape.limit
-    ):
+    if not isinstance(value, (dict, list)) or type(value) is not shape.kind:
         yield Fault("wrong-type", name, field, None, shown(value), shape.kind.__name__)
+    elif len(value) > shape.limit:
+        most = f"at most {shape.limit} items"
+        yield Fault("wrong-type", name, field, None, f"{len(value)} items", most)
     else:
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from check_shape(name, item, shape.shape, f"{field}.{shown(str(key), 40)}")

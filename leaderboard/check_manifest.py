@@ -28,6 +28,9 @@ from panelist.panels.tier import TIERS
 OLDEST = (0, 1, 0)
 """Version of panelist whose runs are still taken."""
 
+MOST_TOKENS = 1_000_000
+"""Of a reply, at most."""
+
 FREE = frozenset({"hardware", "error", "licence", "dtype", "quantization"})
 """Fields in prose."""
 
@@ -251,9 +254,10 @@ def _sampling(said: Any) -> Iterator[Fault]:
         if sampling[name] != SETTINGS[name]:
             yield Fault("sampling-off-protocol", MANIFEST, f"sampling.{name}", None,
                         shown(sampling[name]), str(SETTINGS[name]))  # fmt: skip
-    if sampling["max_tokens"] < SETTINGS["max_tokens"]:
+    if not SETTINGS["max_tokens"] <= sampling["max_tokens"] <= MOST_TOKENS:
+        expected = f"{SETTINGS['max_tokens']} to {MOST_TOKENS}"
         yield Fault("sampling-off-protocol", MANIFEST, "sampling.max_tokens", None,
-                    shown(sampling["max_tokens"]), f"{SETTINGS['max_tokens']} or more")  # fmt: skip
+                    shown(sampling["max_tokens"]), expected)  # fmt: skip
     if sampling.get("top_k") is not None:
         yield Fault("sampling-off-protocol", MANIFEST, "sampling.top_k", None,
                     shown(sampling["top_k"]), "none")  # fmt: skip

@@ -7,14 +7,17 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 MEMORY = 1_500_000_000
 """Bytes of address space, of which the libraries map the larger part before anything is read."""
+
+LITTLE = 250_000_000
+"""Bytes more that a child may write to while it measures what it will read."""
 
 SECONDS = 20
 """Of wall clock and of CPU."""
@@ -70,6 +73,8 @@ def limited(
 
     def limits() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        # A soft limit that `little` lowers for a while.
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
@@ -104,6 +109,19 @@ def limited(
     return Answer(value, timed_out, peak)
 
 
+@contextmanager
+def little() -> Iterator[None]:
+    """In a child of `limited` only: little memory beside what is in use, while this lasts."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    used = 0 if soft == resource.RLIM_INFINITY else _status("VmData")
+    if used:
+        resource.setrlimit(resource.RLIMIT_DATA, (min(soft, used + LITTLE), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
 def answer(value: Any) -> None:
     """Print a child's answer."""
     print(json.dumps({"value": value, "peak": _peak()}))
@@ -111,9 +129,13 @@ def answer(value: Any) -> None:
 
 def _peak() -> int:
     """Bytes of this process's memory at most."""
+    # What getrusage says is also that of the parent, which forked.
+    return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _status(key: str) -> int:
+    """Bytes that the kernel says of this process; 0 where it says nothing."""
     with suppress(OSError):
-        # What getrusage says is also that of the parent, which forked.
-        said = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
-        if said:
-            return int(said[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        said = re.search(rf"{key}:\s*(\d+) kB", Path("/proc/self/status").read_text())
+        return int(said[1]) * 1024 if said else 0
+    return 0

@@ -4,6 +4,7 @@ import gzip
 import os
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from bad_submissions import (
     cell,
     drafted,
     good_submission,
+    placed,
     put,
     raw_manifest,
     run_field,
     touched,
 )
 
-from panelist.leaderboard.submission import MANIFEST, RUN, SCHEMA, TRANSCRIPTS
+from panelist.leaderboard.submission import MANIFEST, RUN, SCHEMA, TRANSCRIPTS, canonical
 
 LONG_TEXT = "The same long reply, word for word, whatever was asked. " * 6
 
@@ -46,6 +48,7 @@ def _link(folder: Path) -> None:
 
 # The folder and its files.
 case("missing-file", "no-run-record")(touched(lambda f: (f / RUN).unlink()))
+case("missing-file", "folder-of-submissions")(lambda parent: good_submission(parent).parent)
 case("extra-file", "readme-too")(touched(lambda f: (f / "README.md").write_text("hello")))
 case("extra-file", "parent-path")(touched(lambda f: (f / "..\\evil").write_text("hello")))
 case("case-collision", "manifest-twice")(touched(lambda f: (f / "Manifest.json").write_text("{}")))
@@ -78,6 +81,8 @@ case("too-deep", "deep")(raw_manifest(lambda d: d.replace(b'"made up"', b"[" * 5
 case("bad-character", "byte-order-mark")(raw_manifest(lambda d: b"\xef\xbb\xbf" + d))
 case("bad-character", "nul")(raw_manifest(lambda d: d.replace(b"made up", b"a\\u0000b")))
 case("bad-character", "lone-surrogate")(raw_manifest(lambda d: d.replace(b"made up", b"\\ud800")))
+drafted("bad-character", "arabic-mark", put("hardware", value="two\u061c cores"))
+drafted("bad-character", "line-separator", put("hardware", value="two\u2028cores"))
 drafted("bad-character", "bidi-name", put("submitter", value="evil\u202eteam"))
 drafted("bad-character", "nul-in-reply", cell(1, "text", "a\x00b"))
 case("not-nfc", "decomposed")(raw_manifest(lambda d: d.replace(b"made up", "e\u0301t".encode())))
@@ -126,11 +131,15 @@ drafted("bad-model", "unseen-local-weights", _loaded_by("ollama"))
 drafted("wrong-model", "other-repository", _other_repository)
 drafted("engine-mismatch", "other-engine", put("runtime", "engine", value="vllm"))
 drafted("weights-kind", "api-of-open-weights", put("checkpoint", "weights", "kind", value="api"))
-drafted(
-    "revision-not-pinned",
-    "main",
-    put("checkpoint", "weights", value={"kind": "revision", "value": "main"}),
-)
+
+
+@case("revision-not-pinned", "main")
+def _branch(parent: Path) -> Path:
+    draft = Draft("qwen2.5-0.5b")
+    draft.manifest["checkpoint"]["weights"] = {"kind": "revision", "value": "main"}
+    return draft.seal(parent)
+
+
 drafted("revision-not-pinned", "two-hashes", put("runtime", "weights_sha256", value="cd" * 32))
 drafted("revision-not-pinned", "no-hash", put("runtime", "chat_template_sha256", value="chatml"))
 
@@ -153,6 +162,7 @@ drafted("licence", "no-derivatives", put("licence", value="CC-BY-ND-4.0"))
 drafted("attestation", "not-attested", put("attestations", "unedited", value=False))
 drafted("sampling-off-protocol", "hot", put("sampling", "temperature", value=1.0))
 drafted("sampling-off-protocol", "short", put("sampling", "max_tokens", value=100))
+drafted("sampling-off-protocol", "boundless", put("sampling", "max_tokens", value=10**14))
 drafted("base-seed-off", "lucky-seed", put("base_seed", value=42))
 drafted("base-seed-off", "no-seed", put("base_seed", value=None))
 drafted(
@@ -172,6 +182,28 @@ drafted(
     lambda d: d.run["failed"].append(
         {"panel": "repair", "partner": "x", "seed": "y", "replicate": 1, "error": ""}
     ),
+)
+
+
+def _raw_run(data: bytes) -> Callable[[Path], Path]:
+    """The bytes of a run record that is as large as it may be."""
+
+    def make(parent: Path) -> Path:
+        draft = Draft()
+        good = draft.seal(parent / "good")
+        draft.manifest["files"][RUN] = {"bytes": len(data), "sha256": sha256(data).hexdigest()}
+        texts = (good / TRANSCRIPTS).read_bytes()
+        return placed(parent, canonical(draft.manifest), data, texts)
+
+    return make
+
+
+_MANY = ",".join(f'"{n:06}":1' for n in range(180_000))
+case("duplicate-key", "last-of-many")(_raw_run(f'{{{_MANY},"179999":1}}'.encode()))
+_BELLS = ",".join(f'"\\u0007{n:06}":1' for n in range(110_000))
+case("bad-character", "bell-in-many-keys")(_raw_run(f"{{{_BELLS}}}".encode()))
+case("wrong-type", "many-failures")(
+    _raw_run(b'{"failed":[' + b"1," * 950_000 + b'1],"output_tokens":1,"runs":[]}')
 )
 drafted("wrong-type", "negative-tokens", lambda d: d.run.update(output_tokens=-1))
 drafted("bad-time", "yesterday", run_field("started", "yesterday"))
@@ -237,6 +269,14 @@ def _bomb(parent: Path) -> Path:
         pa.array([0] * count, pa.int32()), pa.array(["A" * 1_000_000])
     )
     return bytes_as_transcripts(_bomb_of(count, huge), count)(parent)
+
+
+@case("parquet-bomb", "bomb-one-text")
+def _one_text(parent: Path) -> Path:
+    """One text of 100 MB."""
+    draft = Draft()
+    draft.rows[1]["text"] = "a" * 100_000_000
+    return draft.seal(parent)
 
 
 @case("parquet-bomb", "bomb-many-texts")
