@@ -3,7 +3,7 @@
 import json
 import re
 import warnings
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -63,11 +63,15 @@ class PullRequest:
     """An open pull request.
 
     Attributes:
+        num: of it; a newer one has a higher.
         url: of its page.
+        author: who opened it.
         commit: its last one; None if it does not say.
     """
 
+    num: int
     url: str
+    author: str
     commit: str | None
 
 
@@ -186,6 +190,13 @@ class HubRepo:
 
     def pull_request(self) -> PullRequest | None:
         """The open pull request that brings this parcel, whoever opened it."""
+        return next(self._pull_requests(), None)
+
+    def pull_requests(self) -> list[PullRequest]:
+        """All that bring it, the oldest first."""
+        return sorted(self._pull_requests(), key=lambda request: request.num)
+
+    def _pull_requests(self) -> Iterator[PullRequest]:
         from huggingface_hub import DiscussionComment, DiscussionCommit
 
         found = [
@@ -208,9 +219,24 @@ class HubRepo:
             titled = any(f"[{short}]" in commit.summary for commit in commits)
             if titled or (said and _mark(self._parcel) in said[0]):
                 url = f"{self.url}/discussions/{pr.num}"
-                return PullRequest(url, commits[-1].oid if commits else None)
-            self._others.add(pr.num)
-        return None
+                yield PullRequest(pr.num, url, pr.author, commits[-1].oid if commits else None)
+            else:
+                self._others.add(pr.num)
+
+    def user(self) -> str:
+        """Whose the token is."""
+        name: str = self._api.whoami()["name"]
+        return name
+
+    def close(self, request: PullRequest, instead: PullRequest) -> None:
+        """Close one of two that bring the same."""
+        self._api.change_discussion_status(
+            self.name,
+            request.num,
+            "closed",
+            comment=f"#{instead.num} brings the same.",
+            repo_type=self.type,
+        )
 
     def send(self, difference: Difference, title: str, pr: bool) -> "CommitInfo":
         """One commit, or one pull request, on top of the head that was read."""

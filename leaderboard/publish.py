@@ -6,7 +6,8 @@
 
 The answer to a commit may get lost after the Hub has acted on it. So before every try the repo is
 read, and only what differs from it is sent, on top of the commit that was read; a try whose answer
-was lost is found in place by the next one.
+was lost is found in place by the next one. The Hub may act later still, and then open a second pull
+request: so after a second try the repo is read once more, and the newer of two is closed.
 """
 
 import time
@@ -21,6 +22,7 @@ from panelist.leaderboard.hub_repo import (
     Difference,
     HubRepo,
     Interruption,
+    PullRequest,
     interruption,
     refusal,
 )
@@ -223,7 +225,7 @@ class _Sending:
             # The head's, be it ours or a later one of somebody else.
             where, request = f"commit {difference.head}", None
             commit = difference.head
-        elif self.pr and (request := self.repo.pull_request()) is not None:
+        elif self.pr and (request := self._request()) is not None:
             where, commit = f"pull request {request.url}", request.commit
         else:
             return None
@@ -242,7 +244,43 @@ class _Sending:
         info = self.repo.send(difference, self.title, self.pr)
         what = f"pull request {info.pr_url}" if self.pr else f"commit {info.oid}"
         self.say(f"{self.repo}: {what}; see {info.pr_url or self.repo.url}")
+        if self.pr and self.attempts > 1:
+            kept = self._request()
+            if kept is not None and kept.num < (info.pr_num or 0):
+                return self._published(kept.commit, kept.url, False)
         return self._published(info.oid, info.pr_url, False)
+
+    def _request(self) -> PullRequest | None:
+        """The pull request with all of it; where several tries may have opened one, the oldest.
+
+        A stale parent keeps a commit from being made twice, and nothing a pull request: the Hub may
+        open one after a look has missed it.
+        """
+        if self.attempts < 2:
+            return self.repo.pull_request()
+        requests = self.repo.pull_requests()
+        if len(requests) < 2:
+            return requests[0] if requests else None
+        kept, *newer = requests
+        user = self.repo.user()
+        for request in newer:
+            if request.author == user:
+                self._close(request, kept)
+        return kept
+
+    def _close(self, request: PullRequest, kept: PullRequest) -> None:
+        why = f"pull request {kept.url} is older and brings the same"
+        try:
+            self.repo.close(request, kept)
+        except Exception as error:
+            # What may be better at the next try is left to it.
+            if interruption(error) or refusal(error, self.repo) is None:
+                raise
+            self.say(f"{self.repo}: close {request.url} by hand, which the Hub refused: {why}")
+        else:
+            ours = kept.author == request.author
+            how = "an earlier attempt went through late" if ours else "somebody else was faster"
+            self.say(f"{self.repo}: {how}; closed {request.url}: {why}")
 
     def _published(self, commit: str | None, pr_url: str | None, already: bool) -> Published:
         repo, kind = self.repo, self.parcel.kind

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from hub_routes import Answer, Asked, Refused, route
-from hub_state import Blob, Discussion
+from hub_state import WHEN, Blob, Discussion
 
 
 @route("create", "POST", "/api/repos/create")
@@ -126,6 +126,17 @@ def _changed(
         else:
             raise Refused(400, "", f"the test Hub does not know the operation {key}")
     return tree
+
+
+@route("status", "POST", "/api/{type}/{id}/discussions/{num}/status")
+def status(asked: Asked) -> Answer:
+    found = asked.repo().discussions[int(asked.pieces["num"]) - 1]
+    if asked.user != found.author:
+        asked.repo(write=True)
+    found.status = asked.json["status"]
+    stamp = {"createdAt": WHEN, "author": {"name": asked.user}}
+    event = {"id": "3", "type": "status-change", "data": {"status": found.status}, **stamp}
+    return Answer(body={"newStatus": event})
 
 
 @route("merge", "POST", "/api/{type}/{id}/discussions/{num}/merge")

@@ -1,5 +1,6 @@
 """Exactly one commit, or one pull request, whatever goes wrong on the way to the Hub."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from hub_parcels import BOARD, DATA, PLACE, Told, make_submission
 from hub_server import Fault, Hub
-from hub_state import Blob, Repo
+from hub_state import Blob, Discussion, Repo
 
 from panelist.leaderboard.publish import Published
 from panelist.panels.errors import PanelistError
@@ -184,6 +185,108 @@ def test_each_is_one_pull_request_whatever_goes_wrong_with_the_second(
             added = repo.files(f"refs/pr/{num}").keys() - repo.files().keys()
             assert {path.split("/")[2] for path in added} == {name}
             assert made[num - 1].commit == repo.refs[f"refs/pr/{num}"]
+
+
+class Late:
+    """Faults in which the Hub opens a pull request long after it has answered 504."""
+
+    def __init__(self, repo: Repo) -> None:
+        self.repo = repo
+        self.kept: list[tuple[Discussion, str]] = []
+        lost = Fault("commit", status=504, acts=True)
+        self.faults = [Fault("info"), lost, Fault("info", before=self.hide)]
+
+    def hide(self) -> None:
+        self.kept.append((self.repo.discussions.pop(), self.repo.refs.pop("refs/pr/1")))
+
+    def appear(self, author: str = "") -> None:
+        request, head = self.kept.pop()
+        num = len(self.repo.discussions) + 1
+        self.repo.discussions.append(replace(request, num=num, author=author or request.author))
+        self.repo.refs[f"refs/pr/{num}"] = head
+
+
+@pytest.mark.parametrize("token", ["hf_owner", "hf_guest"])
+@pytest.mark.parametrize("fault", ["none", "drop-after", "500", "502-after"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_one_pull_request_stays_where_the_first_comes_late(
+    hub: Hub,
+    publish: Told,
+    submission: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    when: str,
+    fault: str,
+    token: str,
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    repo = hub.add("dataset", DATA)
+    late = Late(repo)
+    how = {} if fault == "none" else FAULTS[fault][0]
+    lost = how if fault == "drop-after" else {}
+    appears = late.appear if when == "before" else None
+    hub.faults = [*late.faults, Fault("commit", before=appears, **lost)]
+    if when == "after":
+        hub.faults += [Fault("discussions"), Fault("discussions")]
+        hub.faults += [Fault("discussions", before=late.appear)]
+    if how and not lost:
+        hub.faults += [Fault("status", **how)]
+    made = publish(submission, DATA, pr=True)
+    assert not hub.faults and not late.kept and made.attempts == hub.count("commit") == 2
+    assert [request.status for request in repo.discussions] == ["open", "closed"]
+    assert made.commit == repo.refs["refs/pr/1"] and len(repo.history()) == 1
+    first, second = (f"{hub.url}/datasets/{DATA}/discussions/{num}" for num in (1, 2))
+    assert made.pr_url == first and first in publish.lines[-1]
+    if fault != "502-after":  # which loses the answer to the closing
+        assert (
+            f"an earlier attempt went through late; closed {second}: pull request {first} is older"
+            in publish.said
+        )
+    assert publish(submission, DATA, pr=True).pr_url == first and len(repo.discussions) == 2
+
+
+def test_somebody_elses_pull_request_is_left_open(
+    hub: Hub, publish: Told, submission: Path
+) -> None:
+    """It came by after ours, with the same content."""
+    repo = hub.add("dataset", DATA)
+
+    def somebody_opens() -> None:
+        repo.discussions.append(replace(repo.discussions[0], num=2, author="somebody"))
+        repo.refs["refs/pr/2"] = repo.refs["refs/pr/1"]
+
+    hub.faults = [Fault("commit", status=504), Fault("discussions"), Fault("discussions")]
+    hub.faults += [Fault("discussions", before=somebody_opens)]
+    made = publish(submission, DATA, pr=True)
+    assert made.pr_url == f"{hub.url}/datasets/{DATA}/discussions/1"
+    assert [request.status for request in repo.discussions] == ["open", "open"]
+
+
+def test_ours_is_closed_where_somebody_else_was_faster(
+    hub: Hub, publish: Told, submission: Path
+) -> None:
+    repo = hub.add("dataset", DATA)
+    late = Late(repo)
+    hub.faults = [*late.faults, Fault("commit", before=lambda: late.appear("somebody"))]
+    made = publish(submission, DATA, pr=True)
+    first, second = (f"{hub.url}/datasets/{DATA}/discussions/{num}" for num in (1, 2))
+    assert [request.status for request in repo.discussions] == ["open", "closed"]
+    assert made.pr_url == first
+    assert f"somebody else was faster; closed {second}: " in publish.lines[-1]
+
+
+def test_a_second_pull_request_that_cannot_be_closed_is_named(
+    hub: Hub, publish: Told, submission: Path
+) -> None:
+    repo = hub.add("dataset", DATA)
+    late = Late(repo)
+    hub.faults = [*late.faults, Fault("commit", before=late.appear), Fault("status", status=403)]
+    made = publish(submission, DATA, pr=True)
+    first, second = (f"{hub.url}/datasets/{DATA}/discussions/{num}" for num in (1, 2))
+    assert made.pr_url == first and made.attempts == 2
+    assert (
+        f"close {second} by hand, which the Hub refused: pull request {first} is older"
+        in publish.lines[-1]
+    )
 
 
 def test_creating_survives_a_lost_response(hub: Hub, publish: Told, site: Path) -> None:
