@@ -34,7 +34,7 @@ FACTS = (
     "hardware",
     "superseded_by",
 )
-COUNTS = ("tier", "seeds", "complete_seeds", "replies", "expected", "lost")
+COUNTS = ("tier", "seeds", "complete_seeds", "replies", "expected", "aa_replies", "chains", "lost")
 METRICS = ("level", "shift", "d_prime")
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

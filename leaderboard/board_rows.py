@@ -150,13 +150,17 @@ def _panel(
     own = own.select([name for name in order if name in own.partners])
     moved = brief_shift(own)
     counts = {s: int((scored.status == s).sum()) for s in STATUSES}
+    shown = int(np.isin(scored.partner, order).sum())
     level = overall(own)
     numbers = {
         "tier": asked["tier"],
         "seeds": asked["seeds"],
         "complete_seeds": len(own.common().seeds),
-        "replies": len(scored.text),
-        "expected": asked["chains"],
+        # Those that the numbers are of; `chains`, `statuses` and `lost` count A/A twins too.
+        "replies": shown,
+        "expected": asked["chains"] * len(order) // len(bank_of(behaviour).partners),
+        "aa_replies": len(scored.text) - shown,
+        "chains": asked["chains"],
         "statuses": {status: n for status, n in counts.items() if n},
         "lost": failed + sum(counts[status] for status in NO_OUTCOME),
         "level": record(level),

@@ -176,7 +176,13 @@ def _panel(i: int, tab: str, recipe: str, rng: Random) -> dict[str, Any]:
         "complete_seeds": seeds - (lost > 0),
         "replies": replies,
         "expected": replies,
-        "statuses": {"ok": replies - lost - 2, "truncated": 2, **({"empty": lost} if lost else {})},
+        "aa_replies": seeds,
+        "chains": replies + seeds,
+        "statuses": {
+            "ok": replies + seeds - lost - 2,
+            "truncated": 2,
+            **({"empty": lost} if lost else {}),
+        },
         "lost": lost,
         "level": _iv(level, se, share=True),
         "levels": {

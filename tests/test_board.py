@@ -131,7 +131,9 @@ def test_numbers_are_those_of_a_card_of_the_same_replies(
     assert [value for value, *_ in ranked] == pytest.approx([shown["estimate"]], rel=1e-5)
     assert panel["shift_p"] == pytest.approx(card.shift.p, rel=1e-5)
     assert panel["floor_p"] == pytest.approx(card.floor.p, rel=1e-5)  # type: ignore[union-attr]
-    assert set(panel["levels"]) == set(card.levels) and panel["replies"] == panel["expected"] == 240
+    assert set(panel["levels"]) == set(card.levels)
+    assert panel["replies"] == panel["expected"] == 24 * 2 * len(panel["levels"]), "no A/A twin's"
+    assert panel["replies"] + panel["aa_replies"] == panel["chains"] == 240
     assert panel["statuses"] == {k: n for k, n in card.counts.items() if n}
 
 
@@ -208,7 +210,7 @@ def test_a_checkpoint_that_never_answers_is_a_row_without_a_number(tmp_path: Pat
         board = build(folder, workers=1)
         [row] = [row for row in board.data["rows"] if row["name"] == NAMES[0]]
         panel = row["panels"]["hedging"]
-        assert panel["lost"] == panel["expected"] and "why" in panel["level"]
+        assert panel["lost"] == panel["chains"] and "why" in panel["level"]
         assert "too few" in panel["ranks"]["level"]["why"]
         write_site(board, folder / "site")
         assert "Not run with" not in (folder / "site" / "index.html").read_text()
