@@ -76,6 +76,7 @@ def _types() -> dict[str, str]:
     for metric in (*METRICS, "words"):
         types |= {metric: "Float64", f"{metric}_low": "Float64", f"{metric}_high": "Float64"}
         types |= {f"{metric}_why": "string"}
+    types |= {"d_prime_pair": "string"}
     for metric in METRICS:
         types |= {f"{metric}_rank_{part}": "Int64" for part in ("low", "high", "tied")}
         types |= {f"{metric}_rank_why": "string"}
@@ -101,8 +102,10 @@ def _record(board: Mapping[str, Any], row: Mapping[str, Any], behaviour: str) ->
     record |= {"detector_status": detector.get("status")}
     record |= {count: panel[count] for count in COUNTS}
     values = {"level": panel["level"], "shift": panel["shift"], "words": panel["words"]}
-    for name, value in (values | {"d_prime": discrimination(panel)[1]}).items():
+    pair, d_prime = discrimination(panel)
+    for name, value in (values | {"d_prime": d_prime}).items():
         record |= _interval(name, value)
+    record |= {"d_prime_pair": _text(pair) or None}
     for metric in METRICS:
         rank = panel["ranks"].get(metric, {"why": "Not ranked by this."})
         record |= {f"{metric}_rank_{p}": rank.get(p) for p in ("low", "high", "tied", "why")}

@@ -171,6 +171,7 @@ def _panel(
         "words": record(overall(scored.lengths(focal, own.partners))),
         "detection": {
             pair: _detected(own, planted, clean)
+            | {"replies": int(np.isin(scored.partner, planted + clean).sum())}
             for pair, (planted, clean) in sides(behaviour).items()
         },
         "ranks": {},

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from panelist.leaderboard.board_words import discrimination
 from panelist.leaderboard.report import write
 from panelist.panels.errors import PanelistError
 
@@ -42,12 +43,20 @@ def read_board(site: Path) -> dict[str, Any]:
 
 def headline(panel: Mapping[str, Any], behaviour: str) -> dict[str, float] | None:
     """The number of a row that is exported, with its interval; None where there is none."""
-    if behaviour == "hedging":
-        found = panel["shift"]
-    else:
-        pairs = list(panel["detection"].values())
-        found = pairs[0]["d_prime"] if pairs else {}
-    return found if "estimate" in found else None
+    found = panel["shift"] if behaviour == "hedging" else discrimination(panel)[1]
+    return dict(found) if "estimate" in found else None
+
+
+def title(panel: Mapping[str, Any], behaviour: str) -> str:
+    """What the number is, with the matched pair that a d' is of where there are several."""
+    pair = "" if behaviour == "hedging" else discrimination(panel)[0]
+    return TITLES[behaviour] + (f" (pair {pair})" if pair else "")
+
+
+def counted(panel: Mapping[str, Any], behaviour: str) -> int:
+    """Replies behind the number: a d' is of its pair's partners alone."""
+    held = panel if behaviour == "hedging" else panel["detection"][discrimination(panel)[0]]
+    return int(held["replies"])
 
 
 def _current(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -126,9 +135,10 @@ def _result(
             "name": f"panelist board {data['version']}",
         },
         "notes": (
-            f"{TITLES[behaviour]}; 95% CI {value['low']:g} to {value['high']:g}; "
-            f"n={panel['replies']} replies on {panel['seeds']} seeds; detector {detector['name']} "
-            f"{detector['version']} ({detector['status']}); bench v{data['benchmark']}"
+            f"{title(panel, behaviour)}; 95% CI {value['low']:g} to {value['high']:g}; "
+            f"n={counted(panel, behaviour)} replies on {panel['seeds']} seeds; "
+            f"detector {detector['name']} {detector['version']} ({detector['status']}); "
+            f"bench v{data['benchmark']}"
         ),
     }
 
@@ -176,7 +186,7 @@ def _aggregate(row: Mapping[str, Any], data: Mapping[str, Any], name: str) -> di
         },
         "evaluation_results": [
             {
-                "evaluation_name": TITLES[behaviour],
+                "evaluation_name": title(panel, behaviour),
                 "source_data": {
                     "dataset_name": f"panelist {behaviour} bank",
                     "source_type": "other",
@@ -186,7 +196,7 @@ def _aggregate(row: Mapping[str, Any], data: Mapping[str, Any], name: str) -> di
                     },
                 },
                 "metric_config": {
-                    "evaluation_description": TITLES[behaviour],
+                    "evaluation_description": title(panel, behaviour),
                     "lower_is_better": False,
                     "score_type": "continuous",
                     "min_score": 0.0 if behaviour == "hedging" else -10.0,
@@ -200,7 +210,7 @@ def _aggregate(row: Mapping[str, Any], data: Mapping[str, Any], name: str) -> di
                             "upper": value["high"],
                             "confidence_level": 0.95,
                         },
-                        "num_samples": row["panels"][behaviour]["replies"],
+                        "num_samples": counted(panel, behaviour),
                     },
                     "details": {
                         "trust": row["trust"],
@@ -209,7 +219,7 @@ def _aggregate(row: Mapping[str, Any], data: Mapping[str, Any], name: str) -> di
                     },
                 },
             }
-            for behaviour in row["panels"]
-            if (value := headline(row["panels"][behaviour], behaviour))
+            for behaviour, panel in row["panels"].items()
+            if (value := headline(panel, behaviour))
         ],
     }

@@ -165,8 +165,9 @@ def _panel(i: int, tab: str, recipe: str, rng: Random) -> dict[str, Any]:
     level = min(0.95, max(0.02, rng.gauss(LEVELS[tab], 0.12) + 0.06 * RECIPES.index(recipe) / 5))
     se = (level * (1 - level) / replies) ** 0.5 * 1.6
     moved = [min(0.99, max(0.01, level * (1 + rng.gauss(0, 0.3)))) for _ in partners]
-    planted = {"d_prime": _iv(rng.gauss(1.2, 0.5), 0.14), "hit": _iv(0.6, 0.04)}
+    planted: dict[str, Any] = {"d_prime": _iv(rng.gauss(1.2, 0.5), 0.14), "hit": _iv(0.6, 0.04)}
     planted |= {"false_alarm": _iv(0.2, 0.03), "criterion": _iv(0.25, 0.06)}
+    planted |= {"replies": replies}
     shift: dict[str, Any] = _iv(max(0.0, rng.gauss(0.3, 0.12)), 0.05)
     if i % 17 == 2:
         shift = {"why": f"{seeds} seeds leave the spread between partners below its noise."}

@@ -128,6 +128,7 @@ def test_numbers_are_those_of_a_card_of_the_same_replies(
         )
     assert len(panel["detection"]) == 2, "ranked by the pair that is shown"
     _, shown = discrimination(panel)
+    assert {one["replies"] for one in panel["detection"].values()} == {24 * 2 * 2}
     assert [value for value, *_ in ranked] == pytest.approx([shown["estimate"]], rel=1e-5)
     assert panel["shift_p"] == pytest.approx(card.shift.p, rel=1e-5)
     assert panel["floor_p"] == pytest.approx(card.floor.p, rel=1e-5)  # type: ignore[union-attr]

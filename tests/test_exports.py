@@ -90,6 +90,33 @@ def test_every_eval_ever_has_one_record_a_row(board: dict[str, object], tmp_path
             assert interval["lower"] <= result["score_details"]["score"] <= interval["upper"]
 
 
+def test_a_d_prime_says_which_pair_it_is_of_and_counts_its_replies(
+    board: dict[str, object], tmp_path: Path
+) -> None:
+    row = board["rows"][0]  # type: ignore[index]
+    whole = row["panels"]["challenge"]["detection"].pop("")
+    row["panels"]["challenge"]["detection"] = {
+        "bare": whole | {"replies": 96},
+        "confident": whole | {"replies": 95},
+    }
+    row["panels"]["repair"]["replies"] = row["panels"]["hedging"]["replies"] = 144
+    row["panels"]["repair"]["detection"][""]["replies"] = 143
+    community_evals(board, tmp_path, "org/submissions")
+    text = (tmp_path / "models/org/name/.eval_results/panelist.yaml").read_text()
+    notes = {e["dataset"]["task_id"]: e["notes"] for e in yaml.safe_load(text)}
+    assert "false claims (pair bare); " in notes["challenge"] and "n=96 " in notes["challenge"]
+    assert "(pair" not in notes["repair"] and "n=143 " in notes["repair"]
+    assert "(pair" not in notes["hedging"] and "n=144 " in notes["hedging"]
+    found = [json.loads(p.read_text()) for p in every_eval_ever(board, tmp_path / "eee")]
+    [mine] = [f for f in found if f["model_info"]["name"] == row["name"]]
+    said = {
+        r["evaluation_name"]: r["score_details"]["uncertainty"]["num_samples"]
+        for r in mine["evaluation_results"]
+    }
+    assert said["challenge: d' of false claims (pair bare)"] == 96
+    assert sorted(said.values()) == [96, 143, 144]
+
+
 def test_a_folder_without_a_board_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PanelistError, match=r"no readable board\.json"):
         read_board(tmp_path)

@@ -311,7 +311,18 @@ def test_the_csv_holds_every_number_as_it_is() -> None:
     assert float(record["level_low"]) == panel["level"]["low"]
     assert int(record["shift_rank_high"]) == panel["ranks"]["shift"]["high"]
     assert record["d_prime"] == "" and "planted" in record["d_prime_why"]
+    assert record["aa_replies"] == str(panel["aa_replies"]) and record["d_prime_pair"] == ""
     assert frame["level"].dtype == "Float64" and frame["seeds"].dtype == "Int64"
+
+
+def test_the_csv_says_which_pair_a_d_prime_is_of() -> None:
+    board = made_up.made_up_board(1)
+    panel = board["rows"][0]["panels"]["challenge"]
+    whole = panel["detection"].pop("")
+    panel["detection"] = {"bare": whole, "confident": {"d_prime": {"why": "Too few."}}}
+    records = list(csv.DictReader(io.StringIO(board_csv.to_csv(board), newline="")))
+    assert [r["d_prime_pair"] for r in records] == ["", "", "bare"]
+    assert float(records[2]["d_prime"]) == whole["d_prime"]["estimate"]
 
 
 def test_the_frame_keeps_texts_and_goes_through_parquet(tmp_path: Any) -> None:
