@@ -227,6 +227,19 @@ def test_cues_are_marked_and_lost_replies_are_said() -> None:
     assert "<b>empty</b> · no outcome" in text
 
 
+def test_a_probability_is_shown_only_of_a_learned_detector() -> None:
+    board = made_up.made_up_board(1)
+    board["detectors"]["challenge"]["name"] = "challenge-cues"
+    text = render_checkpoint(board["rows"][0], board, made_up.made_up_chains(board))
+    said = {b: text.split(f'<section id="{b}"')[1].split("</section>")[0] for b in made_up.PARTNERS}
+    assert {b: "(probability " in part for b, part in said.items()} == {
+        "hedging": True,
+        "repair": True,
+        "challenge": False,
+    }
+    assert "shows challenge" in said["challenge"]
+
+
 def test_a_source_is_a_link_only_where_it_is_https() -> None:
     board = made_up.made_up_board(1)
     [row] = board["rows"]
