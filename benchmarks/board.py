@@ -215,7 +215,8 @@ def main() -> None:
         page = write_site(board, folder / "site")
         end = time.monotonic()
         size = len(gzip.compress(page.read_bytes(), 9)) / 1000
-        replies = sum(p["replies"] for row in board.data["rows"] for p in row["panels"].values())
+        panels = [p for row in board.data["rows"] for p in row["panels"].values()]
+        replies = sum(p["replies"] + p["aa_replies"] for p in panels)
         print(
             f"{len(board.data['rows'])} checkpoints, {replies:,} replies: checked, scored and laid "
             f"out in {middle - start:.1f} s, written in {end - middle:.1f} s; page "
