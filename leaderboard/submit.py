@@ -116,8 +116,9 @@ def _write(scratch: Path, runs: Sequence[PanelRun], submitter: Submitter) -> Pat
     if checkpoint is None:
         raise PanelistError(
             f"{runs[0].source}: {record['focal']} is in no registry of checkpoints, so family and "
-            "recipe are not known; run it with -T checkpoint=NAME, or add a row to the board's "
-            "checkpoints.yaml and give it with --registry"
+            "recipe are not known; run it again with -T checkpoint=NAME, or for a new one with "
+            "-T checkpoint='{name: ..., family: ..., base: ..., recipe: ...}', and give the same "
+            "row of the board's checkpoints.yaml with --registry"
         )
     rows = [row for one in runs for row in _rows(one)]
     table = pa.Table.from_pylist(rows, SCHEMA).sort_by([(name, "ascending") for name in ORDER])
