@@ -130,7 +130,8 @@ def find_checkpoint(name: str) -> Checkpoint:
         near = difflib.get_close_matches(name, by_name, n=3) or sorted(by_name)[:3]
         raise PanelistError(
             f"unknown checkpoint {name!r}; did you mean {' or '.join(near)}? (any Inspect model "
-            "string such as vllm/org/name works as it is)"
+            "string such as vllm/org/name works as it is; a new one has -T checkpoint='{name: ..., "
+            "family: ..., base: ..., recipe: ...}')"
         )
     return by_name[name]
 
