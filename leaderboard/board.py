@@ -5,9 +5,11 @@ when; no clock, no address, no order of files goes into it.
 """
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from multiprocessing import get_context
 from os import cpu_count
@@ -43,10 +45,12 @@ class Board:
     Attributes:
         data: `board.json`.
         chains: by submission, the chains on its page.
+        left_out: by another benchmark, how many submissions to it lay there.
     """
 
     data: dict[str, Any]
     chains: dict[str, list[dict[str, Any]]]
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def submissions_in(folder: Path) -> list[Path]:
@@ -62,6 +66,15 @@ def submissions_in(folder: Path) -> list[Path]:
             "`panelist submit`"
         )
     return found
+
+
+def _benchmark(at: Path) -> str:
+    """The benchmark of a submission; this one where it does not say another: `examine` judges."""
+    try:
+        said = json.loads((at / MANIFEST).read_bytes())["benchmark"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return BENCHMARK
+    return said if isinstance(said, str) and re.fullmatch(r"\d+(\.\d+)+", said) else BENCHMARK
 
 
 def build(
@@ -82,7 +95,11 @@ def build(
     Raises:
         PanelistError: there is no submission, or one is not what the board takes.
     """
-    found = submissions_in(folder)
+    of = {at: _benchmark(at) for at in submissions_in(folder)}
+    found = [at for at in of if of[at] == BENCHMARK]
+    left_out = dict(sorted(Counter(b for b in of.values() if b != BENCHMARK).items()))
+    if not found:
+        raise PanelistError(f"{folder}: no submission to benchmark {BENCHMARK} in it")
     registry = folder / REGISTRY if (folder / REGISTRY).exists() else None
     checkpoints = known_checkpoints(registry)
     trust = _trust(folder / TRUSTED)
@@ -93,7 +110,7 @@ def build(
     for made in _each(jobs, workers or cpu_count() or 1):
         entries += made
         progress(len(entries), len(found))
-    return assemble(entries, dataset)
+    return replace(assemble(entries, dataset), left_out=left_out)
 
 
 def _each(jobs: Sequence[Any], workers: int) -> Iterator[list[Entry]]:

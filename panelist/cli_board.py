@@ -36,6 +36,9 @@ def build(submissions: Path, output: Path, dataset: str, workers: int | None) ->
     page = write_site(made, output)
     rows = len(made.data["rows"])
     click.echo(f"board {made.data['version']}: {rows} submission{'s' if rows != 1 else ''}")
+    for benchmark, count in made.left_out.items():
+        some = f"{count} submission{'s' if count != 1 else ''}"
+        click.echo(f"left out: {some} to benchmark {benchmark}")
     click.echo(f"page: {page}")
 
 

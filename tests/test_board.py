@@ -296,3 +296,15 @@ def test_the_farthest_candidates_are_kept() -> None:
 
     at = np.array([0.0, 0.1, 5.0, 5.1, 9.0])
     assert apart((at[:, None] - at) ** 2, 3) in ([0, 2, 4], [0, 3, 4])
+
+
+def test_submissions_to_another_benchmark_are_left_out(submissions: Path, tmp_path: Path) -> None:
+    one = next(submissions.iterdir())
+    shutil.copytree(one, tmp_path / "in" / "submissions" / "1.0" / one.name)
+    old = Path(shutil.copytree(one, tmp_path / "in" / "submissions" / "0.9" / "old"))
+    manifest = json.loads((old / "manifest.json").read_bytes()) | {"benchmark": "0.9"}
+    (old / "manifest.json").write_text(json.dumps(manifest))
+    words = ["board", "build", str(tmp_path / "in"), "-o", str(tmp_path / "site"), "--workers", "1"]
+    done = CliRunner().invoke(commands, words)
+    assert done.exit_code == 0, done.output
+    assert "left out: 1 submission to benchmark 0.9" in done.output
