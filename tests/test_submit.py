@@ -287,3 +287,15 @@ def test_the_command_line_wants_it_attested_and_says_where_it_lies(
     [folder] = tmp_path.iterdir()
     assert f"submission: {folder}" in done.output
     shutil.rmtree(folder)
+
+
+def test_a_new_checkpoint_is_submitted_with_its_row(tmp_path: Path) -> None:
+    row = {"name": "our-new-one", "family": "smollm", "base": "org/base", "recipe": "dpo"}
+    logs = run(tmp_path / "logs", args={"checkpoint": row})
+    registry = tmp_path / "checkpoints.yaml"
+    full = row | {"model": f"panelist/{NAME}", "revision": "main", "licence": "apache-2.0"}
+    with pytest.raises(PanelistError, match=r"unregistered-checkpoint: .*our-new-one"):
+        submit([logs], tmp_path / "out", WHO)
+    registry.write_text(yaml.safe_dump({"checkpoints": [full]}))
+    [folder] = submit([logs], tmp_path / "out", WHO, registry=registry)
+    assert json.loads((folder / MANIFEST).read_bytes())["checkpoint"]["name"] == "our-new-one"
