@@ -278,7 +278,7 @@ def test_an_a_a_check_is_counted_among_all() -> None:
         for panel in row["panels"].values():
             panel["floor_p"] = (0.01, 0.5, 0.9, None)[i % 4]
     text = render_board(board)
-    assert "p is below 0.05 in 5 of 15 rows; 0.8 would be by chance" in text
+    assert "p is below 0.05 in 5 of 15 rows; 0.75 would be by chance" in text
     assert "should not" not in render_checkpoint(board["rows"][0], board, [])
 
 
