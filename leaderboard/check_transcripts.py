@@ -28,7 +28,7 @@ EXPANDED = 160_000_000
 SMALLEST = 12
 """Bytes of a Parquet file: both magic words and the length of its footer."""
 
-BATCH = 64
+BATCH = 512
 """Rows that are measured at a time."""
 
 ARCHIVES = {
