@@ -26,7 +26,6 @@ SENTENCE = 40
 """Characters from which on two equal sentences are no accident: of those in the example board, no
 checkpoint shares two in a hundred with another recipe of its base."""
 
-
 COPIED = 0.9
 """Share of long phrases from which on another submitter's row of the same checkpoint is no second
 measurement."""

@@ -50,8 +50,8 @@ def mask_keys(text: str) -> str:
 def mask_private(text: str) -> str:
     """A text in which `check_private` finds nothing.
 
-    >>> mask_private("No such file: /home/ann/x, ask ann@example.org")
-    'No such file: /home/[masked]/x, ask [masked]'
+    >>> mask_private("No such file: /Users/ann/x, ask ann@example.org")
+    'No such file: /Users/[masked]/x, ask [masked]'
     """
     return mask_keys(_PERSONAL.sub(_masked, text))
 
