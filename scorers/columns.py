@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from panelist.panels.chain import Turn
 from panelist.scorers.cues import DAMPING, CueDetector
+from panelist.scorers.cues_fast import CueColumns
 from panelist.scorers.cues_fast import columns as cue_columns
 from panelist.scorers.detector import Detector
 from panelist.scorers.features_fast import probabilities
@@ -72,10 +73,18 @@ def score_columns(detectors: Sequence[Detector], said: Replies) -> list[dict[str
         For each detector the columns that `rows.outcomes` gives for it alone, without spans;
         N values each, NaN where a reply has no outcome.
     """
-    if find_spec("numba") is None or not all(map(_compiled, detectors)):
+    if not detectors or find_spec("numba") is None or not all(map(_compiled, detectors)):
         return [_one_by_one(chosen, said) for chosen in detectors]
-    status = _statuses(said)
-    return [_columns(chosen, said, status) for chosen in detectors]
+    counted = [
+        [cue_columns(texts, shipped(chosen.behaviour)) for texts in (said.text, said.before)]
+        for chosen in detectors
+    ]
+    # Words are the same in every lexicon.
+    status = _statuses(said, *(count.words for count in counted[0]))
+    return [
+        _columns(chosen, said, status, *counts)
+        for chosen, counts in zip(detectors, counted, strict=True)
+    ]
 
 
 def _compiled(chosen: Detector) -> bool:
@@ -91,10 +100,10 @@ def _one_by_one(chosen: Detector, said: Replies) -> dict[str, Column]:
     return made | {"status": made["status"].astype(object)} if rows else made
 
 
-def _columns(chosen: Detector, said: Replies, status: Column) -> dict[str, Column]:
+def _columns(
+    chosen: Detector, said: Replies, status: Column, found: CueColumns, heard: CueColumns
+) -> dict[str, Column]:
     behaviour = chosen.behaviour
-    lexicon = shipped(behaviour)
-    found, heard = cue_columns(said.text, lexicon), cue_columns(said.before, lexicon)
     label: Column
     if isinstance(chosen, LearnedDetector):
         probability = probabilities(said.text, said.before, behaviour)
@@ -139,12 +148,16 @@ _MAY_BE_FOREIGN = (
 )
 
 
-def _statuses(said: Replies) -> Column:
-    """`reply_status` of every reply, and "error" where nothing was said before it."""
+def _statuses(said: Replies, own: Column, before: Column) -> Column:
+    """`reply_status` of every reply, and "error" where nothing was said before it.
+
+    Args:
+        said: the replies.
+        own, before: words of each, and of the turn before it.
+    """
     # Most replies are plain English; only those that might be something else are looked at.
-    shown = cue_columns(said.text, shipped("hedging")).words
     head = pc.utf8_slice_codeunits(said.text, 0, HEAD)
-    unsure = shown == 0
+    unsure = own == 0
     for texts, pattern in ((head, _MAY_REFUSE), (said.text, _MAY_BE_FOREIGN)):
         unsure |= pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
     reasons = said.stop_reason.to_pylist()
@@ -153,8 +166,7 @@ def _statuses(said: Replies) -> Column:
     rows = np.flatnonzero(unsure).tolist()
     for row, (_, turn) in zip(rows, said.turns(rows), strict=True):
         status[row] = reply_status(turn)
-    silent = np.flatnonzero(cue_columns(said.before, shipped("hedging")).words == 0)
-    for row in silent.tolist():
+    for row in np.flatnonzero(before == 0).tolist():
         if not words(said.before[row].as_py()):
             status[row] = "error"
     return status

@@ -85,7 +85,13 @@ class Lexicon:
             tokens: `tokenize(text)`.
         """
         found, at = [], 0
+        first = self.root.next
         while at < len(tokens):
+            word = tokens[at].word
+            # With most words no entry begins.
+            if word not in first and ANY not in first and not (NUMBER in first and is_number(word)):
+                at += 1
+                continue
             name, length = self._longest(text, tokens, at)
             if name is None:
                 at += 1
