@@ -187,13 +187,15 @@ def pair_sums(values: Floats, mask: NDArray[np.bool_], others: Floats | None = N
     >>> pair_sums(np.array([[0.0], [1.0], [5.0]]), np.triu(np.ones((3, 3), bool), 1))
     array(42.)
     """
-    # The Laplacian of the graph of pairs: of n x n numbers it makes one in a product of matrices.
+    # The Laplacian of the graph of pairs: of n x n numbers it makes one in a product of matrices,
+    # and of all leading axes a single product.
     both = mask.astype(float) + mask.T
     laplacian = np.diag(both.sum(axis=0)) - both
     # What all have in common is in no difference, and would cost digits.
     x = values - values.mean(axis=-2, keepdims=True)
     y = x if others is None else others - others.mean(axis=-2, keepdims=True)
-    return np.asarray((x * (laplacian @ y)).sum(axis=(-2, -1)))
+    spread = np.tensordot(y, laplacian, axes=(-2, 0))
+    return np.asarray(np.einsum("...np,...pn->...", x, spread))
 
 
 def _combine(
