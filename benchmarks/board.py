@@ -29,7 +29,7 @@ import yaml
 from corpus import Babbler
 
 from panelist.leaderboard.board import build
-from panelist.leaderboard.rescoring import rescore
+from panelist.leaderboard.rescoring import rescore_bytes
 from panelist.leaderboard.site import write_site
 from panelist.leaderboard.submission import (
     ATTESTATIONS,
@@ -208,7 +208,7 @@ def main() -> None:
         if not any(submissions.iterdir()):
             make_submissions(submissions, given.checkpoints)
         warm = next(path for path in sorted(submissions.iterdir()) if path.is_dir())
-        list(rescore([warm]))
+        rescore_bytes(warm)
         start = time.monotonic()
         board = build(submissions, workers=2)
         middle = time.monotonic()

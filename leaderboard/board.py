@@ -7,27 +7,30 @@ when; no clock, no address, no order of files goes into it.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from multiprocessing import get_context
 from os import cpu_count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from panelist.leaderboard.board_rows import TRUST, Entry, columns, entry
 from panelist.leaderboard.board_sets import RankedBy, composer, decomposition, rank
 from panelist.leaderboard.check_manifest import known_checkpoints
-from panelist.leaderboard.rescoring import Scored, detector_of, rescore
+from panelist.leaderboard.rescoring import detector_of, rescore
 from panelist.leaderboard.submission import MANIFEST, REGISTRY, canonical
-from panelist.leaderboard.verify import examine
+from panelist.leaderboard.verify import read_checked
 from panelist.panels.checkpoint import Checkpoint
 from panelist.panels.errors import PanelistError
 from panelist.panels.protocol import BENCHMARK
 from panelist.scorers.detector import BEHAVIOURS
 from panelist.scorers.validation_report import status_of
 from panelist.version import __version__
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FORMAT = 1
 
@@ -125,17 +128,21 @@ def _entries(
     job: tuple[list[Path], Path | None, Mapping[str, Checkpoint], Mapping[str, str]],
 ) -> list[Entry]:
     folders, registry, checkpoints, trust = job
-    for folder in folders:
-        if faults := examine(folder, registry=registry):
-            raise PanelistError(
-                f"{folder}: not what the board takes ({faults[0]}); `panelist verify {folder}` "
-                "lists all that is wrong"
-            )
-    scored: Iterable[dict[str, Scored]] = rescore(folders)
+    scored = rescore(_taken(folder, registry) for folder in folders)
     return [
         entry(folder, panels, checkpoints[_name(folder)], trust.get(folder.name, TRUST[0]))
         for folder, panels in zip(folders, scored, strict=True)
     ]
+
+
+def _taken(folder: Path, registry: Path | None) -> "pa.Table":
+    table, faults = read_checked(folder, registry=registry)
+    if faults:
+        raise PanelistError(
+            f"{folder}: not what the board takes ({faults[0]}); `panelist verify {folder}` "
+            "lists all that is wrong"
+        )
+    return table
 
 
 def _name(folder: Path) -> str:
@@ -169,7 +176,10 @@ def assemble(entries: Sequence[Entry], dataset: str = "") -> Board:
     ]
     current = [one for one in entries if one.row["superseded_by"] is None]
     behaviours = [b for b in BEHAVIOURS if any(b in one.cells for one in entries)]
-    ranking = {b: _ranked(current, entries, b) for b in behaviours}
+    with ThreadPoolExecutor() as pool:
+        # Beside the ranks: most of what either takes is NumPy, which lets the other run.
+        decomposed = pool.submit(decomposition, current, behaviours)
+        ranking = {b: _ranked(current, entries, b) for b in behaviours}
     chosen = detectors(behaviours)
     # All that a board is a function of: its texts, and what maintainers say of them.
     labels = ("id", "name", "family", "base", "recipe", "parameters", "trust")
@@ -190,7 +200,7 @@ def assemble(entries: Sequence[Entry], dataset: str = "") -> Board:
         "latest": max(one.date for one in entries),
         "rows": [one.row for one in entries],
         "ranking": ranking,
-        "decomposition": decomposition(current, behaviours),
+        "decomposition": decomposed.result(),
         "distances": distances,
         "composer": panels,
     }

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -45,11 +46,12 @@ def check_grid(
     name = manifest["checkpoint"]["name"]
     chains: dict[Key, list[tuple[int, dict[str, Any]]]] = {}
     before: tuple[Any, ...] | None = None
+    order = itemgetter(*ORDER)
     for at, row in enumerate(rows):
         if row["panel"] not in manifest["panels"]:
             yield _at("unknown-panel", at, "panel", row["panel"])
             return
-        key = tuple(row[field] for field in ORDER)
+        key = order(row)
         if before is not None and key <= before:
             yield _at("duplicate-turn" if key == before else "rows-not-sorted", at, "turn", key)
             return

@@ -3,7 +3,7 @@
 Every submission is scored here, with the detectors of today, whatever it was scored with before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,17 +114,17 @@ def detector_of(behaviour: Behaviour) -> Detector:
     return detector(DEFAULTS[behaviour])
 
 
-def rescore(folders: Sequence[Path]) -> Iterator[dict[str, Scored]]:
-    """Score submissions, each by the behaviours of its panels; they must have been verified.
+def rescore(submissions: Iterable[pa.Table]) -> Iterator[dict[str, Scored]]:
+    """Score submissions, each by the behaviours of its panels.
 
     Args:
-        folders: of the submissions.
+        submissions: the turns of each, as `verify.read_checked` gives them where nothing is wrong.
     """
     waiting: list[pa.Table] = []
     rows = 0
-    for folder in folders:
-        waiting.append(pq.read_table(folder / TRANSCRIPTS, schema=SCHEMA))
-        rows += len(waiting[-1])
+    for table in submissions:
+        waiting.append(table)
+        rows += len(table)
         if rows > 2 * TOGETHER:
             yield from _scored(waiting)
             waiting, rows = [], 0
@@ -188,7 +188,7 @@ def _names(column: pa.ChunkedArray) -> Column:
 
 def rescore_bytes(folder: Path) -> bytes:
     """Every score of a submission in one form: the same bytes each time it is scored."""
-    [panels] = rescore([folder])
+    [panels] = rescore([pq.read_table(folder / TRANSCRIPTS, schema=SCHEMA)])
     return canonical(
         {
             name: {

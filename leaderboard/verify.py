@@ -5,12 +5,11 @@ under limits (`sandbox`); what is good there is scored twice, in a second child.
 """
 
 import sys
-from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from panelist.leaderboard import check_manifest as manifests
 from panelist.leaderboard import check_run as runs
@@ -26,6 +25,9 @@ from panelist.leaderboard.faults import Fault, shown
 from panelist.leaderboard.sandbox import SECONDS, Answer, answer, limited
 from panelist.leaderboard.submission import MANIFEST, REGISTRY, RUN, TRANSCRIPTS
 from panelist.panels.checkpoint import read_checkpoints
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SHAPES = {MANIFEST: manifests.SHAPE, RUN: runs.SHAPE}
 
@@ -91,7 +93,19 @@ def examine(
     now: datetime | None = None,
 ) -> list[Fault]:
     """All checks of `verify` but the scoring, in this process and without its limits."""
-    return list(islice(_examined(folder, against, registry, now), MOST))
+    return read_checked(folder, against=against, registry=registry, now=now)[1]
+
+
+def read_checked(
+    folder: Path,
+    *,
+    against: Path | None = None,
+    registry: Path | None = None,
+    now: datetime | None = None,
+) -> tuple["pa.Table | None", list[Fault]]:
+    """The turns of a submission, None where they cannot be read, and what `examine` finds."""
+    table, faults = _examined(folder, against, registry, now)
+    return table, faults[:MOST]
 
 
 def _registry(against: Path | None, registry: Path | None) -> Path | None:
@@ -102,14 +116,14 @@ def _registry(against: Path | None, registry: Path | None) -> Path | None:
 
 def _examined(
     folder: Path, against: Path | None, registry: Path | None, now: datetime | None
-) -> Iterable[Fault]:
+) -> tuple["pa.Table | None", list[Fault]]:
     registry = _registry(against, registry)
     if faults := check_files(folder):
-        return faults
+        return None, faults
     data = (folder / MANIFEST).read_bytes()
     manifest, faults = _json(MANIFEST, data)
     if faults:
-        return faults
+        return None, faults
     faults = check_name(folder, manifest["checkpoint"]["name"], data)
     faults = [
         *manifests.check_manifest(manifest, registry),
@@ -117,26 +131,25 @@ def _examined(
         *faults,
     ]
     if faults:
-        return faults
+        return None, faults
     if faults := check_bytes(folder, manifest["files"]):
-        return faults
+        return None, faults
     run, faults = _json(RUN, (folder / RUN).read_bytes())
     if faults := faults or [*runs.check_run(run, manifest, now), *check_private(RUN, run)]:
-        return faults
+        return None, faults
     # Arrow is not loaded for what is refused before.
     from panelist.leaderboard.check_grid import check_grid
     from panelist.leaderboard.check_transcripts import read_transcripts
 
     table, faults = read_transcripts(folder / TRANSCRIPTS, manifest["files"][TRANSCRIPTS]["rows"])
     if table is None:
-        return faults
-    if faults := list(islice(check_grid(table, manifest, run), MOST)):
-        return faults
-    if against is not None:
+        return None, faults
+    faults = list(islice(check_grid(table, manifest, run), MOST))
+    if not faults and against is not None:
         from panelist.leaderboard.check_against import check_against
 
-        return check_against(folder, manifest, table, against)
-    return []
+        faults = list(islice(check_against(folder, manifest, table, against), MOST))
+    return table, faults
 
 
 def _json(name: str, data: bytes) -> tuple[Any, list[Fault]]:
