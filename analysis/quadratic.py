@@ -89,4 +89,4 @@ def _draws(eigen: Floats, direction: Floats) -> tuple[Floats, Floats]:
 
 
 def _share(along: Floats, square: Floats, q: float, theta: float) -> float:
-    return float(np.mean(theta + 2 * np.sqrt(theta) * along + square <= q))
+    return np.count_nonzero(theta + 2 * np.sqrt(theta) * along + square <= q) / len(square)
