@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -42,21 +41,18 @@ def check_grid(
     table: pa.Table, manifest: Mapping[str, Any], run: Mapping[str, Any]
 ) -> Iterator[Fault]:
     """What is wrong with the turns; stops where later checks would mean nothing."""
-    rows, texts = table.drop_columns(list(FIELDS)).to_pylist(), Texts(table)
-    name = manifest["checkpoint"]["name"]
-    chains: dict[Key, list[tuple[int, dict[str, Any]]]] = {}
+    turns, texts = _Turns(table), Texts(table)
+    chains: dict[Key, list[int]] = {}
     before: tuple[Any, ...] | None = None
-    order = itemgetter(*ORDER)
-    for at, row in enumerate(rows):
-        if row["panel"] not in manifest["panels"]:
-            yield _at("unknown-panel", at, "panel", row["panel"])
+    for at, key in enumerate(turns.keys):
+        if key[0] not in manifest["panels"]:
+            yield _at("unknown-panel", at, "panel", key[0])
             return
-        key = order(row)
         if before is not None and key <= before:
             yield _at("duplicate-turn" if key == before else "rows-not-sorted", at, "turn", key)
             return
         before = key
-        chains.setdefault(key[:4], []).append((at, row))
+        chains.setdefault(key[:4], []).append(at)
     failed = {(f["panel"], f["partner"], f["seed"], f["replicate"]) for f in run["failed"]}
     faulty = False
     for fault in _cells(chains, failed, manifest):
@@ -64,10 +60,25 @@ def check_grid(
         yield fault
     if faulty:
         return
-    limit = manifest["sampling"]["max_tokens"]
-    for key, turns in chains.items():
-        yield from _chain(key, turns, name, limit, texts)
-    yield from _replies(chains, manifest, texts)
+    name, limit = manifest["checkpoint"]["name"], manifest["sampling"]["max_tokens"]
+    for key, rows in chains.items():
+        yield from _chain(key, rows, turns, name, limit, texts)
+    yield from _replies(chains, turns, manifest, texts)
+
+
+class _Turns:
+    """What a table of turns says beside texts: a list of each column, by row."""
+
+    def __init__(self, table: pa.Table) -> None:
+        def column(name: str) -> list[Any]:
+            return list(table[name].to_pylist())
+
+        self.keys = list(zip(*map(column, ORDER), strict=True))
+        told = ("role", "speaker", "chain")
+        self.told = dict(zip(told, map(column, told), strict=True))
+        self.ends = list(
+            zip(*map(column, ("stop_reason", "output_tokens", "max_tokens")), strict=True)
+        )
 
 
 def _at(code: str, row: int | None, field: str, got: Any = "", expected: Any = "") -> Fault:
@@ -97,7 +108,7 @@ def _cells(
         for key in sorted(there - grid):
             strange = key[1] not in partners
             code, field = ("unknown-partner", "partner") if strange else ("extra-chain", "seed")
-            yield _at(code, chains[key][0][0], field, key)
+            yield _at(code, chains[key][0], field, key)
         if extra := sorted(lost - grid):
             yield Fault("extra-chain", RUN, "failed", None, shown(extra[0]))
         if both := sorted(there & lost):
@@ -114,49 +125,56 @@ def _cells(
 
 
 def _chain(
-    key: Key, turns: list[tuple[int, dict[str, Any]]], name: str, limit: int, texts: Texts
+    key: Key, rows: list[int], turns: _Turns, name: str, limit: int, texts: Texts
 ) -> Iterator[Fault]:
     panel, partner, seed, replicate = key
-    first = turns[0][0]
-    numbers = [row["turn"] for _, row in turns]
+    numbers = [turns.keys[at][4] for at in rows]
     if numbers != [1, 2]:
-        yield _at("turn-order", first, "turn", numbers, "[1, 2]")
+        yield _at("turn-order", rows[0], "turn", numbers, "[1, 2]")
         return
     chain = chain_id(
         benchmark=BENCHMARK, seed=seed, focal=name, partner=partner, replicate=replicate
     )
-    for at, row in turns:
-        opens = row["turn"] == 1
-        role, speaker = ("partner", partner) if opens else ("focal", name)
-        if row["role"] != role:
-            yield _at("wrong-role", at, "role", row["role"], role)
-        if row["speaker"] != speaker:
-            yield _at("wrong-speaker", at, "speaker", row["speaker"], speaker)
-        if row["chain"] != chain:
-            yield _at("chain-id", at, "chain", row["chain"], chain)
+    opening, reply = rows
+    for at, role, speaker in ((opening, "partner", partner), (reply, "focal", name)):
+        for field, code, expected in (
+            ("role", "wrong-role", role),
+            ("speaker", "wrong-speaker", speaker),
+            ("chain", "chain-id", chain),
+        ):
+            if turns.told[field][at] != expected:
+                yield _at(code, at, field, turns.told[field][at], expected)
         # Models do write other controls now and then, and nothing here breaks on them.
         for field in FIELDS if at in texts.suspect else ():
             if "\x00" in texts(at, field):
                 yield _at("bad-character", at, field, "\x00")
             elif secret(texts(at, field)):
                 yield _at("secret-in-text", at, field)
-    (at, opening), (after, reply) = turns
+    words = _openings(panel)[partner, seed]
+    if texts(opening) != words or texts(opening, "reasoning"):
+        yield _at("partner-words-changed", opening, "text", texts(opening), words)
+    if turns.ends[opening] != ("scripted", None, None):
+        frozen = turns.ends[opening]
+        yield _at("stop-reason", opening, "stop_reason", frozen, "scripted, no tokens")
+    if problem := _ending(turns.ends[reply], limit, texts.said[reply]):
+        yield _at("stop-reason", reply, "stop_reason", problem)
+
+
+@lru_cache(maxsize=3)
+def _openings(panel: str) -> dict[tuple[str, str], str]:
+    """The frozen words of a panel's partners, by partner and seed."""
     bank = find_bank(BANKS[panel])
-    who = bank.partner(partner)
-    assert who is not None  # its name is of the grid
-    words = bank.opening(seed, who)
-    if texts(at) != words or texts(at, "reasoning"):
-        yield _at("partner-words-changed", at, "text", texts(at), words)
-    frozen = (opening["stop_reason"], opening["output_tokens"], opening["max_tokens"])
-    if frozen != ("scripted", None, None):
-        yield _at("stop-reason", at, "stop_reason", frozen, "scripted, no tokens")
-    if problem := _ending(reply, limit, texts.said[after]):
-        yield _at("stop-reason", after, "stop_reason", problem)
+    return {
+        (partner.name, seed.id): bank.opening(seed.id, partner)
+        for partner in bank.partners
+        for seed in shipped_seeds()
+        if bank.covers(seed.id)
+    }
 
 
-def _ending(reply: Mapping[str, Any], limit: int, said: bool) -> str:
+def _ending(end: tuple[Any, ...], limit: int, said: bool) -> str:
     """What does not fit in how a reply ended; "" for nothing."""
-    tokens, own, reason = reply["output_tokens"], reply["max_tokens"], reply["stop_reason"]
+    reason, tokens, own = end
     if reason not in ENDS:
         return f"{reason!r} is none of {', '.join(ENDS)}"
     if own is not None and own != limit:
@@ -174,17 +192,16 @@ def _ending(reply: Mapping[str, Any], limit: int, said: bool) -> str:
 
 
 def _replies(
-    chains: Mapping[Key, Any], manifest: Mapping[str, Any], texts: Texts
+    chains: Mapping[Key, list[int]], turns: _Turns, manifest: Mapping[str, Any], texts: Texts
 ) -> Iterator[Fault]:
     limit = manifest["sampling"]["max_tokens"]
     for panel, said in manifest["panels"].items():
-        ended = [turns[-1][1] for key, turns in chains.items() if key[0] == panel]
-        full = sum(row["output_tokens"] == limit and row["stop_reason"] == "stop" for row in ended)
+        own = {key: rows[-1] for key, rows in chains.items() if key[0] == panel}
+        full = sum(turns.ends[row][:2] == ("stop", limit) for row in own.values())
         # The token that ends a text may fall on the last place, now and then.
-        if full > max(2, 0.01 * len(ended)):
+        if full > max(2, 0.01 * len(own)):
             got = f"{full} replies of exactly {limit} tokens that say they were not cut off"
             yield Fault("stop-reason", TRANSCRIPTS, "stop_reason", None, got)
-        own = {key: turns[-1][0] for key, turns in chains.items() if key[0] == panel}
         empty = sum(texts.blank[row] for row in own.values())
         if empty > MAX_EMPTY * len(own):
             mend = "Give a model that reasons more --max-tokens, and run it again"
