@@ -26,7 +26,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from corpus import Babbler
 
 from panelist.leaderboard.board import build
 from panelist.leaderboard.rescoring import rescore_bytes
@@ -73,6 +72,9 @@ def checkpoint(number: int) -> dict[str, Any]:
 
 def panel(behaviour: str, number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What a manifest says of a panel, and its turns."""
+    # Not above: `build` starts processes that import this file, and these need no Inspect.
+    from corpus import Babbler
+
     row, bank, tier = checkpoint(number), find_bank(BANKS[behaviour]), find_tier("demo")
     seeds = covered_seeds(shipped_seeds(), bank, tier)
     babbler = Babbler()
