@@ -92,7 +92,8 @@ def _answer(verdicts: dict[str, Equivalence | NotIdentified], behaviour: str) ->
     question = f"Do the runtimes agree on {behaviour}?"
     known = {n: v for n, v in verdicts.items() if isinstance(v, Equivalence)}
     if not known:
-        return question, "cannot say", "no checkpoint has enough complete seeds"
+        whys = {v.because for v in verdicts.values() if isinstance(v, NotIdentified)}
+        return question, "cannot say", "; ".join(sorted(whys))
     differ = [name for name, v in known.items() if v.verdict == "different"]
     margin = max(v.smallest_margin for v in known.values())
     behind = f"equivalent within {100 * margin:.0f} % of the level at most"

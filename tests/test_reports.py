@@ -28,7 +28,8 @@ def row(name: str, family: str, recipe: str) -> dict[str, str]:
 
 def run(folder: Path, limit: int = 4 * SEEDS, **design: Any) -> Finished:
     path = folder / "design.yaml"
-    path.write_text(yaml.safe_dump({"name": "mine", "tier": "demo", **design}))
+    said = {"name": "mine", "tier": "demo", "sampling": {"seed": 1}}
+    path.write_text(yaml.safe_dump(said | design))
     done = run_design(read_design(path), path, folder / "out", limit=limit, say=lambda line: None)
     assert done.failed == 0
     for made in done.paths:
@@ -99,11 +100,25 @@ def test_a_runtime_check_has_verdicts_and_a_margin(tmp_path: Path) -> None:
         checkpoints=[row("a", "x", "sft"), row("b", "x", "dpo")],
         runtimes=[{"name": "plain"}, {"name": "other", "models": {"a": "mockllm/z"}}],
         margin=0.9,
+        sampling={},
     )
     assert headings(done)[:2] == ["Equivalence: hedging", "Conclusions by runtime: hedging"]
     [(question, _, behind), *_] = done.report.answers
     assert question == "Do the runtimes agree on hedging?"
     assert "equivalent within" in behind
+
+
+@pytest.mark.slow
+def test_identical_replies_are_said_to_be_why_there_is_no_verdict(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        kind="runtime",
+        checkpoints=[row("a", "x", "sft")],
+        runtimes=[{"name": "plain"}, {"name": "other", "models": {"a": "mockllm/z"}}],
+    )
+    [(_, verdict, behind), *_] = done.report.answers
+    assert verdict == "cannot say"
+    assert "identical replies" in behind
 
 
 def test_another_design_does_not_fit_into_the_folder(tmp_path: Path) -> None:
@@ -113,4 +128,4 @@ def test_another_design_does_not_fit_into_the_folder(tmp_path: Path) -> None:
     again = run(tmp_path, checkpoints=rows, limits={"tokens": 10**9}, **one)
     assert again.outcomes[0].chains == 4
     with pytest.raises(PanelistError, match=r"another design \(different: sampling\)"):
-        run(tmp_path, checkpoints=rows, sampling={"max_tokens": 9}, **one)
+        run(tmp_path, checkpoints=rows, sampling={"seed": 1, "max_tokens": 9}, **one)
