@@ -73,7 +73,7 @@ class Server:
     seed: int = 0
     most: int | None = None
     delay: float = 0.0
-    slow: float = 2.5
+    slow: float = 9.0
     retry_after: float = 0.05
     requests: list[Request] = field(default_factory=list)
 

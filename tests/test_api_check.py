@@ -42,7 +42,7 @@ def run(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, **changes
         "kind": "api",
         "checkpoints": [row],
         "claims": ["shift"],
-        "engine": {"max_connections": 8, "max_retries": 4, "attempt_timeout": 4},
+        "engine": {"max_connections": 8, "max_retries": 4, "attempt_timeout": 8},
     }
     path = folder / "design.yaml"
     path.write_text(yaml.safe_dump(design | changes))
@@ -63,7 +63,7 @@ def finished(folder: Path) -> dict[str, Chain]:
 def test_a_storm_of_faults_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = ("429", "500", "503", "drop", "cut", "not_json", "no_choices", "null", "length")
     storm: Any = dict.fromkeys(kinds, 0.05) | {"slow": 0.02}
-    with Server(faults=storm, seed=4, slow=6.0) as server:
+    with Server(faults=storm, seed=4, slow=11.0) as server:
         done = run(server, tmp_path, monkeypatch)
         met = server.outcomes
         assert set(kinds) <= set(met)

@@ -127,7 +127,7 @@ def complete(log: EvalLog, server: Server, folder: Path) -> Counter[str]:
 
 def test_what_passes_is_retried(run: Run, tmp_path: Path, waits: list[float]) -> None:
     with Server(PASSING * 2) as server:
-        log = run(server, attempt_timeout=2, max_retries=2 * len(PASSING))
+        log = run(server, attempt_timeout=6, max_retries=2 * len(PASSING))
     assert log.status == "success"
     assert server.outcomes == Counter([*PASSING * 2, *["good"] * CHAINS])
     assert statuses(tmp_path) == {"ok": CHAINS}
@@ -138,7 +138,7 @@ def test_what_passes_is_retried(run: Run, tmp_path: Path, waits: list[float]) ->
 def test_what_stays_is_reported_and_resumed(run: Run, tmp_path: Path) -> None:
     chains = 2 * len(REPORTED)
     with Server(list(REPORTED)) as server:
-        log = run(server, chains, max_retries=0, attempt_timeout=2)
+        log = run(server, chains, max_retries=0, attempt_timeout=6)
         assert server.outcomes == Counter([*REPORTED, *["good"] * len(REPORTED)])
         assert len(samples(log)) == chains
         errors = [s.error.message for s in samples(log) if s.error is not None]
@@ -176,7 +176,7 @@ def test_a_mix_of_everything(run: Run, tmp_path: Path) -> None:
     chains = 40
     with Server(faults, seed=3) as server:
         # The client retries twice by itself here, as it does unless it is told not to.
-        args = {"max_retries": 2, "client_timeout": 2}
+        args = {"max_retries": 2, "client_timeout": 6}
         log = run(server, chains, args=args, max_connections=16, max_retries=1)
         met = server.outcomes
         assert set(met) == {*faults, "good"}

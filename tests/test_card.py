@@ -12,7 +12,7 @@ from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
-from inspect_ai.model import get_model
+from inspect_ai.model import GenerateConfig, get_model
 
 from panelist.analysis.cells import cells
 from panelist.analysis.table import KEY, check_table
@@ -79,7 +79,9 @@ def test_a_demo_says_that_it_is_too_small(rehearsal_path: Path) -> None:
 def test_five_seeds_are_refused_in_words(tmp_path: Path) -> None:
     [log] = inspect_eval(
         panel_hedging,
-        model=get_model("mockllm/model", custom_outputs=rehearse, memoize=False),
+        model=get_model(
+            "mockllm/model", config=GenerateConfig(seed=1), custom_outputs=rehearse, memoize=False
+        ),
         log_dir=str(tmp_path),
         limit=20,
         display="none",
@@ -165,7 +167,9 @@ def test_one_live_partner_still_has_its_level(tmp_path: Path) -> None:
     [log] = inspect_eval(
         panel_hedging,
         task_args={"partners": "self"},
-        model=get_model("mockllm/model", custom_outputs=rehearse, memoize=False),
+        model=get_model(
+            "mockllm/model", config=GenerateConfig(seed=1), custom_outputs=rehearse, memoize=False
+        ),
         log_dir=str(tmp_path),
         limit=5,
         display="none",
@@ -311,7 +315,9 @@ def test_bad_logs_are_refused(
     assert "its run record lacks base_seed" in card(foreign)
     [log] = inspect_eval(
         Task(dataset=[Sample("hi")], name="other"),
-        model=get_model("mockllm/model", custom_outputs=rehearse, memoize=False),
+        model=get_model(
+            "mockllm/model", config=GenerateConfig(seed=1), custom_outputs=rehearse, memoize=False
+        ),
         log_dir=str(tmp_path / "other"),
         display="none",
     )

@@ -10,7 +10,7 @@ from filelock import FileLock
 from inspect_ai import eval as inspect_eval
 from inspect_ai import score
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log, write_eval_log
-from inspect_ai.model import get_model
+from inspect_ai.model import GenerateConfig, get_model
 from inspect_ai.scorer import Scorer
 
 from panelist.cli_corpus import corpus as commands
@@ -300,7 +300,9 @@ def test_only_what_was_asked_for_is_drawn(corpus: Path, tmp_path: Path) -> None:
 def live(folder: Path, task: str, limit: int, **arguments: object) -> Path:
     [log] = inspect_eval(
         f"panelist/{task}",
-        model=get_model("mockllm/model", custom_outputs=rehearse, memoize=False),
+        model=get_model(
+            "mockllm/model", config=GenerateConfig(seed=1), custom_outputs=rehearse, memoize=False
+        ),
         task_args=arguments,
         log_dir=str(folder),
         limit=limit,

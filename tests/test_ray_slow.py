@@ -117,7 +117,7 @@ class Run:
     def left(self, besides: str = "nothing") -> list[psutil.Process]:
         """Descendants that do not end within seconds, but for some by the end of their names."""
         waited = [process for process in self.seen if not title_of(process).endswith(besides)]
-        return list(psutil.wait_procs(waited, timeout=20)[1])
+        return list(psutil.wait_procs(waited, timeout=60)[1])
 
     def stop(self) -> None:
         """End it and what it started."""
@@ -281,7 +281,7 @@ def test_a_run_killed_ten_times_ends_as_if_it_had_not_been(
     runs = []
     for kill in range(10):
         before = len(files(output))
-        run = start("openings", output, batch=12, slow=0.2)
+        run = start("openings", output, batch=6, slow=0.3)
         runs.append(run)
         if kill in (0, 4):  # while it starts
             wait = time.monotonic() + chance.uniform(2, 6)
@@ -392,7 +392,7 @@ def test_a_second_writer_is_refused_while_the_first_goes_on(
     start: Start, whole: Callable[[str], Path], tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    run = start("bank", output, batch=120, slow=0.5)
+    run = start("bank", output, batch=120, slow=2.0)
     assert run.until(lambda: bool(files(output))), run.said
     with pytest.raises(PanelistError, match=f"{output}: another run is writing to it"):
         grow_here("bank", output)
@@ -451,6 +451,6 @@ def test_a_cluster_that_is_not_there_is_said_at_once(start: Start, tmp_path: Pat
     begun = time.monotonic()
     run = start("bank", tmp_path / "out", address="127.0.0.1:1")
     assert run.end() == 1
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 120
     [said] = run.said.splitlines()
     assert said.startswith("PanelistError: --address 127.0.0.1:1: no Ray cluster there")

@@ -189,7 +189,7 @@ def go_on(server: Server, folder: Path, dollars: float, chains: int) -> list[Eva
             base_url=server.url,
             api_key="none",
             memoize=False,
-            client_timeout=2,
+            client_timeout=6,
             config=GenerateConfig(max_connections=16, max_retries=20, max_tokens=64),
         )
         _, [log] = eval_set(

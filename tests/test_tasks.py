@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
-from inspect_ai.model import get_model
+from inspect_ai.model import GenerateConfig, get_model
 
 from panelist.leaderboard.card import make_card
 from panelist.leaderboard.card_formats import to_html, to_json, to_markdown
@@ -17,7 +17,9 @@ from panelist.scorers.logs import read_logs
 def run(folder: Path, task: str, limit: int | None = None, **arguments: object) -> EvalLog:
     [log] = inspect_eval(
         f"panelist/{task}",
-        model=get_model("mockllm/model", custom_outputs=rehearse, memoize=False),
+        model=get_model(
+            "mockllm/model", config=GenerateConfig(seed=1), custom_outputs=rehearse, memoize=False
+        ),
         task_args=arguments,
         log_dir=str(folder),
         limit=limit,

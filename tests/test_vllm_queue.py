@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Barrier, Event
+from time import sleep
 from typing import Any
 
 import pytest
@@ -68,14 +69,18 @@ def test_answers_come_in_the_order_of_the_questions() -> None:
 
 def test_callers_share_the_engine() -> None:
     llm = MadeUp()
-    queue, together = VllmQueue(llm), Barrier(4)
+    llm.steps.clear()
+    queue = VllmQueue(llm)
 
     def call(number: int) -> list[str]:
-        together.wait()
         return chat(queue, f"{number}a{number}b", [50 * number, 1, 2, 3])
 
     with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(call, range(1, 5)))
+        calls = [pool.submit(call, number) for number in range(1, 5)]
+        while llm.count // 4 + queue._calls.qsize() < 4:  # all of them wait
+            sleep(0.001)
+        llm.steps.set()
+        made = [call.result(5) for call in calls]
     assert made == [list(f"{n}A{n}B") for n in range(1, 5)]
     assert llm.most > 4
     assert not llm.running

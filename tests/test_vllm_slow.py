@@ -4,6 +4,7 @@ tox run -e vllm
 """
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -33,7 +34,7 @@ TASKS = ["panelist/panel_hedging", "panelist/panel_repair", "panelist/panel_chal
 
 ARGUMENTS = {"dtype": "bfloat16", "max_model_len": 2048, "enforce_eager": True}
 
-SHORT = GenerateConfig(max_tokens=48, max_connections=8)
+SHORT = GenerateConfig(max_tokens=48, max_connections=8, seed=0)
 
 
 def unit(name: str, model: str) -> Unit:
@@ -75,13 +76,16 @@ def running(folder: Path) -> Iterator[str]:
     """A vLLM server of our own, with the hedged recipe preloaded."""
     base, _, adapter = served("vllm/embedded:hedged").removeprefix("vllm/").partition(":")
     script = Path(sys.executable).with_name("vllm")
-    command = [str(script), "serve", base, "--port", "8377", "--dtype", "bfloat16"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [str(script), "serve", base, "--port", port, "--dtype", "bfloat16"]
     command += ["--max-model-len", "2048", "--enforce-eager", "--enable-lora"]
     command += ["--lora-modules", f"hedged={adapter}"]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ})
         try:
-            url = "http://127.0.0.1:8377"
+            url = f"http://127.0.0.1:{port}"
             for _ in range(240):
                 assert process.poll() is None, (folder / "server.log").read_text()[-2000:]
                 try:
@@ -89,10 +93,15 @@ def running(folder: Path) -> Iterator[str]:
                     break
                 except (urllib.error.URLError, OSError):
                     time.sleep(1)
+            else:
+                raise AssertionError((folder / "server.log").read_text()[-2000:])
             yield f"{url}/v1"
         finally:
             process.terminate()
-            process.wait(timeout=60)
+            try:
+                process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def test_a_server_that_runs_already_serves_base_and_adapter(
