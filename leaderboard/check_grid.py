@@ -67,7 +67,13 @@ def check_grid(
 
 
 class _Turns:
-    """What a table of turns says beside texts: a list of each column, by row."""
+    """What a table of turns says beside texts, by row.
+
+    Attributes:
+        keys: panel, partner, seed, replicate and turn, as in `ORDER`.
+        told: role, speaker and chain, a list of each.
+        ends: stop reason, output tokens and their limit.
+    """
 
     def __init__(self, table: pa.Table) -> None:
         def column(name: str) -> list[Any]:

@@ -73,18 +73,17 @@ def score_columns(detectors: Sequence[Detector], said: Replies) -> list[dict[str
         For each detector the columns that `rows.outcomes` gives for it alone, without spans;
         N values each, NaN where a reply has no outcome.
     """
-    if not detectors or find_spec("numba") is None or not all(map(_compiled, detectors)):
+    if find_spec("numba") is None or not all(map(_compiled, detectors)):
         return [_one_by_one(chosen, said) for chosen in detectors]
-    counted = [
-        [cue_columns(texts, shipped(chosen.behaviour)) for texts in (said.text, said.before)]
-        for chosen in detectors
-    ]
-    # Words are the same in every lexicon.
-    status = _statuses(said, *(count.words for count in counted[0]))
-    return [
-        _columns(chosen, said, status, *counts)
-        for chosen, counts in zip(detectors, counted, strict=True)
-    ]
+    made: list[dict[str, Column]] = []
+    status: Column | None = None
+    for chosen in detectors:
+        lexicon = shipped(chosen.behaviour)
+        found, heard = cue_columns(said.text, lexicon), cue_columns(said.before, lexicon)
+        if status is None:  # of any lexicon: words are the same in all
+            status = _statuses(said, found.words, heard.words)
+        made.append(_columns(chosen, said, status, found, heard))
+    return made
 
 
 def _compiled(chosen: Detector) -> bool:
