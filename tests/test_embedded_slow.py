@@ -44,7 +44,7 @@ def test_two_processes_prepare_once(tmp_path: Path) -> None:
         )
         for _ in range(2)
     ]
-    outputs = [process.communicate(timeout=1200) for process in both]
+    outputs = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert outputs[0][0].splitlines()[-1] == outputs[1][0].splitlines()[-1]
     assert sum("preparing the embedded checkpoint" in err for _, err in outputs) == 1
@@ -67,7 +67,7 @@ def test_a_demo_on_the_embedded_checkpoint(tmp_path: Path) -> None:
         _, table = read_logs([Path(log.location)])
         texts.append(list(table.sort_values(["partner", "seed", "replicate"])["text"]))
     same = sum(a == b for a, b in zip(*texts, strict=True))
-    assert same >= 0.5 * len(texts[0])
+    assert same >= 0.75 * len(texts[0])
     assert len(set(texts[0])) > 0.9 * len(texts[0])
     card = make_card(*read_logs([Path(log.location)]))
     assert card.run.record["runtime"]["chat_template_sha256"]

@@ -78,7 +78,7 @@ def test_the_same_sampling_seeds_give_the_same_replies(tables: Tables) -> None:
     inspect, ray, fresh = (table.set_index(KEY)["text"].sort_index() for table in tables)
     # Seeded sampling is alike, not identical: rounding depends on what shares the engine's batch,
     # and that on how busy the machine is.
-    assert (inspect == ray).mean() > 0.3
+    assert (inspect == ray).mean() > 0.5
     assert (inspect == fresh).mean() < 0.1
 
 
@@ -95,7 +95,7 @@ def test_fresh_seeds_differ_by_noise_alone(tables: Tables) -> None:
         p = joint_p(cells, f"{focal}-inspect", f"{focal}-ray")
         assert not isinstance(p, NotIdentified)
         print(f"A/A of Inspect and Ray, {focal}: p = {p:.2f}")
-        assert p > 0.001
+        assert p > 0.01
     # The test can fail: it tells the two recipes apart.
     apart = joint_p(cells, "plain-inspect", "hedged-ray")
     assert not isinstance(apart, NotIdentified) and apart < 1e-6
